@@ -1,0 +1,1 @@
+"""Threshold rules, without I/O."""

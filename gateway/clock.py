@@ -1,0 +1,105 @@
+"""Time in integer nanoseconds: monotonic inside, wall-clock only where a person reads it."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+
+_UNITS = {
+    "ns": 1,
+    "us": 1_000,
+    "ms": NS_PER_MS,
+    "s": NS_PER_S,
+    "m": 60 * NS_PER_S,
+    "min": 60 * NS_PER_S,
+    "h": 3600 * NS_PER_S,
+}
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
+
+
+class Clock(Protocol):
+    """Where "now" comes from. Everything that waits or stamps takes one, so tests own the time."""
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds on a time line that never steps (CLOCK_MONOTONIC)."""
+        ...
+
+    def wall_ns(self) -> int:
+        """Nanoseconds since 1970-01-01 UTC; may step when the clock is set."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def monotonic_ns(self) -> int:
+        """See `Clock`."""
+        return time.monotonic_ns()
+
+    def wall_ns(self) -> int:
+        """See `Clock`."""
+        return time.time_ns()
+
+
+class FakeClock:
+    """A clock that moves only when told to.
+
+    Args:
+        monotonic_ns: Where the monotonic time line starts.
+        wall_ns: The wall-clock time at that moment.
+    """
+
+    def __init__(self, monotonic_ns: int = 0, wall_ns: int = 0) -> None:
+        self._monotonic_ns = monotonic_ns
+        self._wall_ns = wall_ns
+
+    def advance(self, ns: int) -> None:
+        """Let *ns* nanoseconds pass on both clocks."""
+        if ns < 0:
+            raise ValueError(f"got {ns} ns, expected a step forward")
+        self._monotonic_ns += ns
+        self._wall_ns += ns
+
+    def step_wall(self, ns: int) -> None:
+        """Set the wall clock forward or back by *ns*, as NTP does; monotonic time stays."""
+        self._wall_ns += ns
+
+    def monotonic_ns(self) -> int:
+        """See `Clock`."""
+        return self._monotonic_ns
+
+    def wall_ns(self) -> int:
+        """See `Clock`."""
+        return self._wall_ns
+
+
+SYSTEM_CLOCK = SystemClock()
+
+
+def parse_duration(text: str) -> int:
+    """Return the nanoseconds in *text*: a number and a unit, ns, us, ms, s, m (or min), h.
+
+    Raises:
+        ValueError: *text* is not of that form.
+    """
+    match = _DURATION.fullmatch(text)
+    if match is None or match[2] not in _UNITS:
+        raise ValueError(f"got {text!r}, expected a duration such as '500ms', '2s' or '1.5m'")
+    return round(float(match[1]) * _UNITS[match[2]])
+
+
+def format_utc(wall_ns: int) -> str:
+    """Return *wall_ns* (nanoseconds since 1970 UTC) as RFC 3339 with nine decimals.
+
+    A time outside the years 1..9999 is shown at the nearest end of that span.
+    """
+    seconds, ns = divmod(wall_ns, NS_PER_S)
+    seconds = min(max(seconds, -62_135_596_800), 253_402_300_799)
+    moment = datetime.fromtimestamp(seconds, UTC)
+    # Not %Y: the C library does not pad a year before 1000 to four digits.
+    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}.{ns:09d}Z"

@@ -1,0 +1,85 @@
+"""Everything the gateway raises on purpose, in one tree.
+
+    GatewayError
+     +-- InputError             a file or a key is wrong      -> fix it; exit status 2
+     |    +-- ConfigError       the configuration
+     |    +-- DatabaseError     a signal database (DBC, KCD, ...)
+     |    +-- RecordingError    a recording
+     +-- LinkError              the wire                      -> opened again with back-off
+     |    +-- LinkClosedError   *we* closed it                (a bug if it escapes)
+     |    +-- LinkLostError     the other end went away       (unplugged, link down)
+     +-- RingError              the shared memory
+          +-- RingTimeout       full or empty until the deadline; nothing was moved
+          +-- RingClosed        end of stream
+          +-- RingEvicted       this reader was declared dead and its place given away
+
+A caller decides what to do from the *class*; the message is for the human. Bad arguments stay
+`ValueError`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class GatewayError(Exception):
+    """The root of the tree; never raised itself."""
+
+
+class InputError(GatewayError):
+    """A file somebody wrote is wrong. Its text is the one line a person sees.
+
+    Attributes:
+        file: The file that is wrong.
+        where: The key, or the line or offset, at which it is wrong; "" for the file as a whole.
+        got: What was found, as it should be shown.
+        expected: What would be right.
+    """
+
+    def __init__(self, file: str | Path, where: str, got: object, expected: str) -> None:
+        self.file = Path(file)
+        self.where = where
+        self.got = got
+        self.expected = expected
+        place = f"{file}: {where}" if where else str(file)
+        super().__init__(f"{place}: got {got}, expected {expected}")
+
+
+class ConfigError(InputError):
+    """The configuration is wrong."""
+
+
+class DatabaseError(InputError):
+    """A signal database cannot be used."""
+
+
+class RecordingError(InputError):
+    """A recording cannot be read."""
+
+
+class LinkError(GatewayError):
+    """A device is absent, busy, or refuses its settings; worth another try later."""
+
+
+class LinkClosedError(LinkError):
+    """The link was used outside its ``with`` block."""
+
+
+class LinkLostError(LinkError):
+    """The device went away while in use; the source must be closed and opened again."""
+
+
+class RingError(GatewayError):
+    """The root of what the ring raises."""
+
+
+class RingTimeout(RingError):  # noqa: N818 - not an error: the caller asked for a limit
+    """The deadline passed while the ring was full (``put``) or empty (``get``)."""
+
+
+class RingClosed(RingError):  # noqa: N818 - not an error: the stream ended
+    """Put after the end of stream was declared, or get after it was reached."""
+
+
+class RingEvicted(RingError):  # noqa: N818 - a fact about this reader, told once
+    """This reader was taken for dead, and its place is somebody else's now."""

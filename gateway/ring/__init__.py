@@ -1,0 +1,1 @@
+"""The shared-memory ring, and the lock and the event that it stands on."""

@@ -1,0 +1,1 @@
+"""Where alarm events and samples go."""

@@ -1,0 +1,53 @@
+"""What every test stands on: it leaves nothing behind, and fails itself if it does."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def _children() -> set[int]:
+    pid = os.getpid()
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
+def _descriptors() -> dict[int, str]:
+    found = {}
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            found[int(entry.name)] = os.readlink(entry)
+        except FileNotFoundError:
+            continue  # the descriptor with which the folder itself is being read
+    return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks():
+    """Fail the test that leaks, not the innocent one that runs next."""
+    shm = Path("/dev/shm")
+    before = set(shm.iterdir()), set(threading.enumerate()), _descriptors(), _children()
+    yield
+    for child in multiprocessing.active_children():
+        child.join(0)
+    gc.collect()
+    left = _children() - before[3]
+    assert not left, f"processes still running: {left}"
+    assert set(threading.enumerate()) <= before[1], "threads still running"
+    assert set(shm.iterdir()) <= before[0], "shared memory not unlinked"
+    opened = {fd: to for fd, to in _descriptors().items() if before[2].get(fd) != to}
+    assert not opened, f"descriptors still open: {opened}"
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The folder of real recordings; the test is skipped, with the reason, where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"the real recordings are not here ({SHARED})")
+    return SHARED
