@@ -1,40 +1,14 @@
-"""What every source promises, and what it counts."""
+"""What every source promises."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
+from gateway.counters import Counters
 from gateway.record import Samples
 from gateway.signals import Signal
-
-
-@dataclass(slots=True)
-class SourceCounters:
-    """What came in at one source, in its own units: frames, sentences, lines.
-
-    ``received == delivered + lost`` at all times between two calls of `Source.read`.
-
-    Attributes:
-        received: All that arrived, lost ones included.
-        delivered: Those that were handled as the configuration asks. Ones that nobody asked for
-            and ones with an unknown id are handled by passing over them; they are also counted
-            in *unknown*.
-        lost: Those that were not, by reason: "checksum", "malformed", "too_long", "kernel", ...
-        unknown: Those with an id that no database knows, by id (a CAN id, a sentence type).
-        error_frames: CAN error frames, which are also delivered.
-        late_ns: For a replay in real time: how late its latest record was, at worst.
-    """
-
-    received: int = 0
-    delivered: int = 0
-    lost: Counter[str] = field(default_factory=Counter)
-    unknown: Counter[int | str] = field(default_factory=Counter)
-    error_frames: int = 0
-    late_ns: int = 0
 
 
 class Source(Protocol):
@@ -55,7 +29,7 @@ class Source(Protocol):
 
     name: str
     signals: tuple[Signal, ...]
-    counters: SourceCounters
+    counters: Counters
     unit: str
     live: bool
 
