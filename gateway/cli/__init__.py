@@ -1,1 +1,74 @@
-"""The command line."""
+"""The command line.
+
+The commands import what they need when they run: a `--help` need not wait for numpy.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from gateway import __version__
+from gateway.errors import GatewayError, InputError
+
+EXIT_FINDING = 1
+EXIT_USAGE = 2
+EXIT_FAILED = 3
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands live in modules of their own, imported on use."""
+
+    commands_by_module = ("run", "demo", "check", "backtest", "decode", "status")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self.commands_by_module)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in self.commands_by_module:
+            return None
+        module = __import__(f"gateway.cli.{cmd_name}", fromlist=["command"])
+        command: click.Command = module.command
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="gateway")
+def cli() -> None:
+    """CAN and serial sensors in, warnings out, and no loss that is not counted."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its status; the console script ``gateway``."""
+    # The linear algebra library's threads are of no use here, cost memory in every process, and
+    # a process with threads must not be forked.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        code = cli.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="gateway",
+            standalone_mode=False,
+        )
+    except InputError as error:
+        code = _complain(error, EXIT_USAGE)
+    except GatewayError as error:
+        code = _complain(error, EXIT_FAILED)
+    except click.exceptions.Abort:
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = EXIT_USAGE
+    except BrokenPipeError:
+        # Whoever read our output (head, less) has seen enough. Python would complain once more
+        # when it flushes standard output at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _complain(error: GatewayError, code: int) -> int:
+    print(f"gateway: {error}", file=sys.stderr)
+    return code

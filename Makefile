@@ -1,0 +1,55 @@
+# Everything starts from a bare clone: each target makes the virtual environment it needs, once,
+# and leaves one that works alone.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test check bench clean venv venv-test
+
+help:  ## Show this list.
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: venv  ## Run the simulated Formula 1 car; ARGS="--seconds 20" is passed on.
+	@$(BIN)/gateway demo $(ARGS)
+
+test: venv-test  ## Run all tests; ARGS="-k ring" is passed on.
+	$(BIN)/python -m pytest $(ARGS)
+
+check: venv-test  ## The fast lane: lint, types, imports, unit tests.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/unit -m "not slow" -q
+
+bench: venv-test  ## Run the benchmarks, each beside its named peers.
+	$(BIN)/pip install --quiet '.[bench]' || echo "some peers cannot be installed here; the tables say which"
+	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file $(ARGS) || exit 1; done
+
+clean:  ## Remove the virtual environment and everything generated.
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A copy of pyproject.toml tells what was installed: when it changes, the install is brought up to
+# date. An environment without the copy, but in which the gateway runs, was made by hand: it stays.
+define ensure
+	@if [ -e $(VENV)/$(1).toml ] && cmp -s pyproject.toml $(VENV)/$(1).toml; then :; \
+	elif [ ! -e $(VENV)/$(1).toml ] && $(BIN)/python -c 'import gateway, firmware_sim, $(2)' 2>/dev/null; then :; \
+	else \
+		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+			{ echo "$(PYTHON) is too old: Python 3.11 or newer is needed (make PYTHON=python3.11 ...)" >&2; exit 2; }; \
+		[ -x $(BIN)/python ] || $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+			{ echo "Python's venv module is missing: sudo apt install python3-venv" >&2; exit 2; }; \
+		echo "installing into $(VENV) ..."; \
+		{ [ -x $(BIN)/python ] && $(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV); } && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.$(3)' && \
+		cp pyproject.toml $(VENV)/$(1).toml; \
+	fi
+endef
+
+venv:
+	$(call ensure,demo,can,)
+
+venv-test:
+	$(call ensure,test,pytest,[test])

@@ -1,0 +1,74 @@
+"""``gateway status``: how the running instance is, asked from outside."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from gateway.errors import GatewayError
+from gateway.supervisor.instance import running_instances
+from gateway.supervisor.ledger import Entry, format_ledger
+
+
+@click.command("status")
+@click.argument("config", required=False, type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print the whole status as one JSON object.")
+def command(config: str | None, as_json: bool) -> None:
+    """Show the running instance: processes, rates, the loss ledger, active alarms.
+
+    CONFIG says which, where several run on this machine.
+    """
+    found = list(running_instances())
+    if config is not None:
+        from pathlib import Path
+
+        found = [each for each in found if each["config"] == str(Path(config).resolve())]
+    if not found:
+        raise GatewayError("no gateway is running" + (f" with {config}" if config else ""))
+    if len(found) > 1:
+        names = ", ".join(each["config"] for each in found)
+        raise GatewayError(f"several gateways are running; name the configuration: one of {names}")
+    if as_json:
+        json.dump(found[0], sys.stdout)
+        print()
+    else:
+        print(format_status(found[0]))
+
+
+def format_status(status: dict[str, Any]) -> str:
+    """Return *status* (see `gateway.supervisor.status`) as text for a person."""
+    lines = [
+        f"{status['name']}  {status['state']} for {_span(status['uptime_s'])}"
+        f"  (process {status['pid']}, {status['config']})",
+        "",
+        f"{'process':<14} {'state':<11} {'pid':>7} {'restarts':>8} {'rate':>12}",
+    ]
+    for each in status["processes"]:
+        rate = "" if each["rate"] is None else f"{each['rate']:,.0f} {each['unit']}/s"
+        lines.append(
+            f"{each['name']:<14} {each['state']:<11} {each['pid'] or '-':>7}"
+            f" {each['restarts']:>8} {rate:>12}"
+        )
+    lines += ["", format_ledger(Entry(**entry) for entry in status["ledger"]), ""]
+    if status["alarms"]:
+        lines.append(f"active alarms: {len(status['alarms'])}")
+        for alarm in status["alarms"]:
+            value = "no value" if alarm["value"] is None else f"{alarm['value']:g}"
+            lines.append(
+                f"  {alarm['severity']:<8} {alarm['rule']}: {alarm['message']}"
+                f" ({alarm['signal']} = {value} {alarm['unit']})"
+            )
+    else:
+        lines.append("no active alarms")
+    return "\n".join(lines)
+
+
+def _span(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s")]
+    return " ".join(f"{n} {unit}" for n, unit in parts if n) or "0 s"

@@ -1,0 +1,154 @@
+"""One instance a configuration: the lock that holds it, and where others find the running one.
+
+    <runtime folder>/<name>-<hash of the configuration's path>.lock    flock, held while running
+    <runtime folder>/<name>-<hash of the configuration's path>.sock    answers `gateway status`
+
+The lock is the truth: the kernel frees it with the process, however that ends, so a lock file or
+socket that was left behind means nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from gateway.errors import GatewayError
+
+STATUS_TIMEOUT_S = 3.0
+"""A supervisor answers within milliseconds; one that has not by then is stopped or wedged."""
+
+
+class AlreadyRunningError(GatewayError):
+    """Another process runs this configuration.
+
+    Attributes:
+        pid: Its process id, 0 if it could not be told.
+    """
+
+    def __init__(self, file: Path, pid: int) -> None:
+        self.pid = pid
+        super().__init__(f"{file}: already running as process {pid}")
+
+
+def runtime_folder() -> Path:
+    """Return the folder in which this user's instances are found; it may not exist yet."""
+    if given := os.environ.get("RUNTIME_DIRECTORY"):  # systemd's RuntimeDirectory=
+        return Path(given.split(":")[0])
+    if os.geteuid() == 0:
+        return Path("/run/gateway")
+    if given := os.environ.get("XDG_RUNTIME_DIR"):
+        return Path(given) / "gateway"
+    return Path(f"/tmp/gateway-{os.geteuid()}")  # noqa: S108 - made with mode 0700, owner checked
+
+
+def _search_folders() -> list[Path]:
+    """Where a running instance may be: one's own folder, and the system service's."""
+    return list(dict.fromkeys([runtime_folder(), Path("/run/gateway")]))
+
+
+class Instance:
+    """The right to run one configuration on this machine, held while the ``with`` block lasts.
+
+    Args:
+        name: The gateway's name.
+        file: The configuration file.
+    """
+
+    def __init__(self, name: str, file: Path) -> None:
+        self._file = file.resolve()
+        digest = hashlib.sha256(str(self._file).encode()).hexdigest()[:12]
+        self._stem = f"{name}-{digest}"
+        self.listener: socket.socket | None = None
+        self._lock: int | None = None
+
+    def __enter__(self) -> Self:
+        """Take the lock and listen.
+
+        Raises:
+            AlreadyRunningError: Somebody else holds it.
+        """
+        folder = runtime_folder()
+        folder.mkdir(mode=0o755 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        if folder.stat().st_uid != os.geteuid():
+            raise GatewayError(f"{folder}: got a folder of another user, expected one's own")
+        path = folder / f"{self._stem}.lock"
+        self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = _read_lock(path).get("pid", 0)
+            os.close(self._lock)
+            self._lock = None
+            raise AlreadyRunningError(self._file, pid) from None
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, json.dumps({"pid": os.getpid(), "config": str(self._file)}).encode(), 0)  # fmt: skip
+        self._socket_path = folder / f"{self._stem}.sock"
+        self._socket_path.unlink(missing_ok=True)
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        self.listener.bind(str(self._socket_path))
+        self.listener.listen(16)
+        return self
+
+    def forget(self) -> None:
+        """Give up the descriptors without ending the instance: for a child after a fork.
+
+        A flock belongs to the open file that parent and child share, so a child that kept it
+        would hold the lock beyond its parent's death.
+        """
+        if self.listener is not None:
+            self.listener.close()
+        if self._lock is not None:
+            os.close(self._lock)
+        self._lock = self.listener = None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.listener is not None:
+            self._socket_path.unlink(missing_ok=True)
+        # The lock file stays: unlinking it would let one starter lock the old file while another
+        # locks a new one of the same name.
+        self.forget()
+
+
+def _read_lock(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def running_instances() -> Iterator[dict[str, Any]]:
+    """Ask every running instance that can be found for its status, and yield the answers."""
+    for folder in _search_folders():
+        for path in sorted(folder.glob("*.sock")):
+            status = _ask(path)
+            if status is not None:
+                yield status
+
+
+def _ask(path: Path) -> dict[str, Any] | None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(STATUS_TIMEOUT_S)
+        try:
+            client.connect(str(path))
+            answer = b"".join(iter(lambda: client.recv(1 << 16), b""))
+        except (ConnectionError, FileNotFoundError):
+            return None  # left behind by an instance that was killed
+        except TimeoutError:
+            raise GatewayError(f"{path}: the running gateway does not answer") from None
+        except PermissionError:
+            raise GatewayError(f"{path}: not allowed to ask; run as the gateway's user") from None
+    found: dict[str, Any] = json.loads(answer)
+    return found

@@ -1,0 +1,296 @@
+"""Starts the processes of the table, watches them, restarts them, and stops them in order."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import random
+import selectors
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from gateway.clock import NS_PER_MS, NS_PER_S, Clock
+from gateway.ring.event import Event
+from gateway.supervisor.child import EXIT_INPUT, Child, ChildState, describe_exit
+from gateway.supervisor.table import ProcessSpec, Stage
+from gateway.workers.board import Board, RowState
+
+WATCH_INTERVAL_NS = 500 * NS_PER_MS
+"""How often heartbeats are looked at; a death is told by the kernel at once."""
+
+START_TIMEOUT_NS = 5 * NS_PER_S
+"""How long the others wait for one that does not get ready."""
+
+_STARTING_POLL_NS = 2 * NS_PER_MS
+_ANSWER_TIMEOUT_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        killed: Names of the processes that did not stop in time and had to be killed.
+        failed: Names of the processes that were given up.
+    """
+
+    killed: tuple[str, ...]
+    failed: tuple[str, ...]
+
+
+class Supervisor:
+    """Runs a process table once.
+
+    Args:
+        table: What to run.
+        board: Where the processes say how they are, a row for each name.
+        start: Set when all are ready.
+        stop: Set when the producers are to end; the other stages end with their input.
+        clock: For everything timed.
+        answer: Makes the answer to one connection of *listener*.
+        let_go: Called when a process has ended for good, to close its lanes and free its places.
+        in_child: Called first in every new process.
+        listener: A listening, non-blocking socket; None where nobody can ask.
+    """
+
+    def __init__(
+        self,
+        table: Sequence[ProcessSpec],
+        board: Board,
+        *,
+        start: Event,
+        stop: Event,
+        clock: Clock,
+        answer: Callable[[], bytes],
+        let_go: Callable[[ProcessSpec], None],
+        in_child: Callable[[], None],
+        listener: socket.socket | None = None,
+    ) -> None:
+        self.children = [Child(spec) for spec in table]
+        self._board = board
+        self._start = start
+        self._stop = stop
+        self._clock = clock
+        self._answer = answer
+        self._let_go = let_go
+        self._in_child = in_child
+        self._listener = listener
+        self._log = logging.getLogger("supervisor")
+        self._stage = Stage.PRODUCER
+        self._stage_began_ns = 0
+        self._hurry = False
+        self._selector = selectors.DefaultSelector()
+
+    def run(self, seconds: float | None = None) -> Outcome:
+        """Run until every process has ended: by itself, or because it was told to.
+
+        Args:
+            seconds: Ask for the stop after so many seconds; None does not.
+        """
+        now_ns = self._clock.monotonic_ns()
+        end_ns = None if seconds is None else now_ns + round(seconds * NS_PER_S)
+        self._stage_began_ns = now_ns
+        gc.collect()
+        gc.freeze()  # the children then share these objects' pages instead of copying them
+        with self._selector, _signals() as asked:
+            self._selector.register(asked, selectors.EVENT_READ, self._on_signal)
+            if self._listener is not None:
+                self._selector.register(self._listener, selectors.EVENT_READ, self._on_question)
+            try:
+                for child in sorted(self.children, key=lambda each: -each.spec.stage):
+                    self._spawn(child)
+                while not all(child.ended for child in self.children):
+                    self._turn(end_ns)
+            finally:
+                self._kill_all()
+        gc.unfreeze()
+        return Outcome(
+            killed=self._names(ChildState.KILLED), failed=self._names(ChildState.FAILED)
+        )
+
+    def request_stop(self) -> None:
+        """Ask the producers to end; all else follows from that, within a bound."""
+        if not self._hurry:
+            self._hurry = True
+            self._stage_began_ns = self._clock.monotonic_ns()
+            self._stop.set()
+            self._start.set()
+
+    # One turn of the loop.
+
+    def _turn(self, end_ns: int | None) -> None:
+        for key, _ in self._selector.select(self._patience_ns(end_ns) / NS_PER_S):
+            key.data(key.fileobj)
+        now_ns = self._clock.monotonic_ns()
+        if end_ns is not None and now_ns >= end_ns:
+            self.request_stop()
+        if not self._start.is_set() and self._all_ready(now_ns):
+            self._start.set()
+        for child in self.children:
+            if child.state is ChildState.RESTARTING and now_ns >= child.restart_at_ns:
+                child.restarts += 1
+                self._spawn(child)
+            elif child.state is ChildState.RUNNING:
+                self._watch(child, now_ns)
+        self._advance_stage(now_ns)
+
+    def _patience_ns(self, end_ns: int | None) -> int:
+        if not self._start.is_set():
+            return _STARTING_POLL_NS
+        now_ns = self._clock.monotonic_ns()
+        wait_ns = WATCH_INTERVAL_NS
+        if end_ns is not None and not self._hurry:
+            wait_ns = min(wait_ns, end_ns - now_ns)
+        for child in self.children:
+            if child.state is ChildState.RESTARTING:
+                wait_ns = min(wait_ns, child.restart_at_ns - now_ns)
+        return max(wait_ns, 0)
+
+    def _all_ready(self, now_ns: int) -> bool:
+        if now_ns - self._stage_began_ns > START_TIMEOUT_NS:
+            return True
+        return all(
+            child.ended or self._board[child.spec.name].state is not RowState.STARTING
+            for child in self.children
+        )
+
+    # What can happen to a child.
+
+    def _spawn(self, child: Child) -> None:
+        child.start(self._clock.monotonic_ns(), self._become_child)
+        self._selector.register(
+            child.pidfd, selectors.EVENT_READ, lambda _: self._on_end(child)
+        )
+
+    def _become_child(self) -> None:
+        self._selector.close()
+        for child in self.children:
+            if child.pidfd >= 0:
+                os.close(child.pidfd)
+        self._in_child()
+
+    def _on_end(self, child: Child) -> None:
+        if child.pidfd < 0:
+            return  # reaped already, in the same turn
+        self._selector.unregister(child.pidfd)
+        code = child.reap()
+        name, now_ns = child.spec.name, self._clock.monotonic_ns()
+        if code == 0:
+            child.state = ChildState.DONE
+            return
+        if child.state is ChildState.KILLED:
+            self._let_go(child.spec)
+            return
+        how = "its heartbeat stopped" if child.hung else describe_exit(code)
+        policy = child.spec.restart
+        ran_s = (now_ns - child.started_ns) / NS_PER_S
+        child.crashes = policy.crashes_in_a_row(child.crashes, ran_s)
+        if code == EXIT_INPUT or policy.gives_up(child.crashes):
+            self._give_up(child, how)
+        elif self._hurry and child.spec.stage is Stage.PRODUCER:
+            self._log.error("%s ended while stopping (%s)", name, how)
+            child.state = ChildState.FAILED
+            self._let_go(child.spec)
+        else:
+            delay_s = policy.delay_s(child.crashes, random.random)  # noqa: S311 - jitter
+            child.state = ChildState.RESTARTING
+            child.restart_at_ns = now_ns + round(delay_s * NS_PER_S)
+            self._log.error("%s ended (%s); starting it again in %.2f s", name, how, delay_s)
+
+    def _give_up(self, child: Child, how: str) -> None:
+        child.state = ChildState.FAILED
+        self._log.critical(
+            "%s is given up after %d crashes in a row (last: %s)%s",
+            child.spec.name,
+            child.crashes,
+            how,
+            "; the gateway ends, because it cannot do without" if child.spec.essential else "",
+        )
+        self._let_go(child.spec)
+        if child.spec.essential:
+            self.request_stop()
+
+    def _watch(self, child: Child, now_ns: int) -> None:
+        beat_ns = max(int(self._board[child.spec.name].numbers["heartbeat_ns"]), child.started_ns)
+        if now_ns - beat_ns > child.spec.heartbeat_timeout_s * NS_PER_S and not child.hung:
+            child.hung = True
+            self._log.error(
+                "%s hangs: no heartbeat for %.1f s", child.spec.name, (now_ns - beat_ns) / NS_PER_S
+            )
+            child.kill()
+
+    def _advance_stage(self, now_ns: int) -> None:
+        """Go on to the next stage when this one has ended; kill who holds it up."""
+        here = [child for child in self.children if child.spec.stage is self._stage]
+        if all(child.ended for child in here):
+            if self._stage is not Stage.SINK:
+                self._stage = Stage(self._stage + 1)
+                self._stage_began_ns = now_ns
+            return
+        if not self._hurry:
+            return  # a recording's end: what is in the rings may take as long as it takes
+        for child in here:
+            late_ns = now_ns - self._stage_began_ns
+            if not child.ended and late_ns > child.spec.stop_timeout_s * NS_PER_S:
+                self._log.error("%s did not stop in time and is killed", child.spec.name)
+                running = child.state is ChildState.RUNNING
+                child.state = ChildState.KILLED
+                if running:
+                    child.kill()
+                else:
+                    self._let_go(child.spec)
+
+    # Signals and questions.
+
+    def _on_signal(self, wakeup: socket.socket) -> None:
+        for _ in wakeup.recv(64):
+            if self._hurry:
+                self._log.warning("asked to stop a second time: killing what still runs")
+                self._kill_all()
+                return
+            self.request_stop()
+
+    def _on_question(self, listener: socket.socket) -> None:
+        with suppress(OSError):
+            connection, _ = listener.accept()
+            with connection:
+                connection.settimeout(_ANSWER_TIMEOUT_S)
+                connection.sendall(self._answer())
+
+    def _kill_all(self) -> None:
+        for child in self.children:
+            if child.pidfd >= 0:
+                child.kill()
+                with suppress(KeyError, ValueError):
+                    self._selector.unregister(child.pidfd)
+                child.reap()
+            if not child.ended:
+                child.state = ChildState.KILLED
+
+    def _names(self, state: ChildState) -> tuple[str, ...]:
+        return tuple(child.spec.name for child in self.children if child.state is state)
+
+
+@contextmanager
+def _signals() -> Iterator[socket.socket]:
+    """Turn SIGINT and SIGTERM into bytes on a socket for as long as the block lasts."""
+    reading, writing = socket.socketpair()
+    for end in (reading, writing):
+        end.setblocking(False)
+    before = {
+        number: signal.signal(number, lambda *_: None)
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    previous = signal.set_wakeup_fd(writing.fileno())
+    try:
+        yield reading
+    finally:
+        signal.set_wakeup_fd(previous)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        reading.close()
+        writing.close()

@@ -1,0 +1,78 @@
+"""An analyzer: judges its share of the signals and emits alarm events."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gateway.analysis.engine import Engine
+from gateway.clock import NS_PER_MS, Clock
+from gateway.record import Alarms
+from gateway.ring.reader import Reader
+from gateway.ring.writer import Writer
+from gateway.workers.board import Row, RowState
+
+IDLE_BEAT_NS = 500 * NS_PER_MS
+
+
+class Analyzer:
+    """One analyzer's loop. Runs in a process of its own until the samples ring ends.
+
+    Args:
+        number: Its number among the analyzers, 0, 1, 2, ...
+        engine: Its rules, with their state in memory that outlives this process.
+        samples: Its reader of the samples ring.
+        alarms: Its lane of the alarms ring.
+        live: For each source whether its times are CLOCK_MONOTONIC, shape ``(sources,)``.
+        row: Where it says how it is.
+        clock: For the heartbeat and the alarms' wall-clock time.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        engine: Engine,
+        samples: Reader,
+        alarms: Writer,
+        live: np.ndarray[tuple[int], np.dtype[np.bool_]],
+        row: Row,
+        clock: Clock,
+    ) -> None:
+        self._number = number
+        self._engine = engine
+        self._samples = samples
+        self._alarms = alarms
+        self._live = live
+        self._row = row
+        self._clock = clock
+
+    def run(self) -> None:
+        """Judge samples until the end of the stream, then close the lane of alarms."""
+        self._row.state = RowState.RUNNING
+        while True:
+            batch = self._samples.peek(timeout_ns=IDLE_BEAT_NS)
+            if batch is None:
+                break
+            alarms = self._engine.feed(batch.records, batch.lane, batch.positions)
+            if len(alarms):
+                self._emit(alarms)
+            # In this order a kill at any point repeats a batch rather than losing it: whoever
+            # merges the analyzers' events drops an event that comes twice.
+            self._samples.commit()
+            self._row.numbers["received"] += len(batch.records)
+            self._row.numbers["delivered"] += len(batch.records)
+            self._row.beat(self._clock.monotonic_ns())
+        self._alarms.close()
+        self._row.state = RowState.DONE
+
+    def _emit(self, alarms: Alarms) -> None:
+        now_ns = self._clock.monotonic_ns()
+        alarms["emitted_ns"] = now_ns
+        alarms["analyzer"] = self._number
+        # A recording's times are its own; a live source's are monotonic, and a person wants to
+        # read the time of day.
+        wall_offset_ns = self._clock.wall_ns() - now_ns
+        alarms["wall_offset_ns"] = np.where(self._live[alarms["source"]], wall_offset_ns, 0)
+        while len(alarms):
+            alarms = alarms[self._alarms.put(alarms, timeout_ns=IDLE_BEAT_NS) :]
+            self._row.numbers["produced"] += 0
+            self._row.beat(self._clock.monotonic_ns())

@@ -1,0 +1,122 @@
+"""The board: a row of shared memory for each process, in which it says how it is.
+
+A row is written by its own process alone and read by the supervisor. Its numbers are naturally
+aligned 64-bit words, of which another process never sees a half (on a 32-bit Arm such a store is
+two; there the numbers of a row are for people to look at, nothing is decided on them but the
+heartbeat, which a tear cannot make older than it is by more than four seconds). The facts, a JSON
+object, are guarded by a robust lock, so that a process killed while it writes them blocks nobody.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+
+from gateway.ring.lock import RobustLock
+
+FACTS_SIZE = 8 << 10
+"""Bytes kept for the JSON of one row; what is longer is replaced by a note that it is."""
+
+_LOCK_SIZE = 64
+
+ROW = np.dtype(
+    [
+        ("lock", np.uint8, (_LOCK_SIZE,)),
+        ("pid", np.int64),
+        ("state", np.int64),
+        ("heartbeat_ns", np.int64),
+        ("received", np.int64),
+        ("delivered", np.int64),
+        ("lost", np.int64),
+        ("produced", np.int64),
+        ("facts_length", np.int64),
+        ("facts", np.uint8, (FACTS_SIZE,)),
+    ]
+)
+
+
+class RowState(IntEnum):
+    """What a process says of itself."""
+
+    STARTING = 0
+    READY = 1
+    """Waits for the start signal."""
+    RUNNING = 2
+    WAITING = 3
+    """Its device is away; it tries again."""
+    DONE = 4
+    """It reached the end of its stream and left in order."""
+
+
+class Row:
+    """One process's row. Its own process writes; the supervisor only reads.
+
+    Attributes:
+        numbers: The row as a structured scalar view; assign its number fields directly.
+    """
+
+    def __init__(self, memory: np.ndarray[Any, np.dtype[np.void]], lock: RobustLock) -> None:
+        self.numbers = memory
+        self._lock = lock
+
+    @property
+    def state(self) -> RowState:
+        """What the process last said of itself."""
+        return RowState(int(self.numbers["state"]))
+
+    @state.setter
+    def state(self, state: RowState) -> None:
+        self.numbers["state"] = state
+
+    def beat(self, now_ns: int) -> None:
+        """Tell the supervisor that the process's loop goes round."""
+        self.numbers["heartbeat_ns"] = now_ns
+
+    def write_facts(self, facts: dict[str, Any]) -> None:
+        """Replace the row's facts: anything JSON can hold, up to `FACTS_SIZE` bytes."""
+        text = json.dumps(facts).encode()
+        if len(text) > FACTS_SIZE:
+            text = json.dumps({"note": f"{len(text)} bytes of facts do not fit"}).encode()
+        self._lock.acquire()
+        try:
+            self.numbers["facts"][: len(text)] = np.frombuffer(text, np.uint8)
+            self.numbers["facts_length"] = len(text)
+        finally:
+            self._lock.release()
+
+    def read_facts(self) -> dict[str, Any]:
+        """Return the facts last written; empty before the first, or if a kill tore them."""
+        self._lock.acquire()
+        try:
+            text = self.numbers["facts"][: int(self.numbers["facts_length"])].tobytes()
+        finally:
+            self._lock.release()
+        try:
+            facts: dict[str, Any] = json.loads(text) if text else {}
+        except ValueError:
+            return {}
+        return facts
+
+
+class Board:
+    """The rows of all processes, in anonymous shared memory that forked children inherit.
+
+    Args:
+        names: The processes' names, a row each.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._memory = mmap.mmap(-1, ROW.itemsize * len(names))
+        rows = np.frombuffer(self._memory, ROW)
+        self._rows = {
+            name: Row(rows[i], RobustLock.create(self._memory, i * ROW.itemsize))
+            for i, name in enumerate(names)
+        }
+
+    def __getitem__(self, name: str) -> Row:
+        return self._rows[name]

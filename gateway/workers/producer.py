@@ -1,0 +1,199 @@
+"""A producer: reads one source in batches and publishes its samples, for as long as it may."""
+
+from __future__ import annotations
+
+import logging
+import select
+from collections import Counter
+
+import numpy as np
+
+from gateway.clock import NS_PER_MS, NS_PER_S, Clock
+from gateway.errors import LinkError
+from gateway.record import SAMPLE, TICK, Origin, Samples
+from gateway.ring.event import Event
+from gateway.ring.writer import Writer
+from gateway.sources.base import Source
+from gateway.workers.board import Row, RowState
+
+TICK_INTERVAL_NS = 50 * NS_PER_MS
+"""How often a live source says that time goes on: silence is told to the rules as data."""
+
+FIRST_RETRY_NS = NS_PER_S // 5
+LONGEST_RETRY_NS = 5 * NS_PER_S
+"""A device that was unplugged is back within seconds; one that is off must not cost CPU."""
+
+FACTS_INTERVAL_NS = 250 * NS_PER_MS
+FLUSH_LIMIT_NS = 2 * NS_PER_S
+"""How long after the stop signal a full ring is waited for; what is left then counts as lost."""
+
+
+class Producer:
+    """One source's loop. Runs in a process of its own until the source ends or stop is set.
+
+    Args:
+        source: The link; constructed, not open.
+        index: The source's position in the configuration.
+        writer: The source's lane of the samples ring.
+        row: Where it says how it is; a predecessor's numbers in it are continued.
+        start: Set when every process is ready.
+        stop: Set when the gateway ends.
+        clock: For ticks, retries and the heartbeat.
+        latency_ns: How long a frame may wait so that it can be read together with others.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        index: int,
+        writer: Writer,
+        row: Row,
+        start: Event,
+        stop: Event,
+        clock: Clock,
+        latency_ns: int,
+    ) -> None:
+        self._source = source
+        self._index = index
+        self._writer = writer
+        self._row = row
+        self._start = start
+        self._stop = stop
+        self._clock = clock
+        self._latency_ns = latency_ns
+        self._log = logging.getLogger(source.name)
+        self._outages = 0
+        self._next_tick_ns = self._next_facts_ns = 0
+
+    def run(self) -> None:
+        """Read and publish until the source ends or stop is set, then close the lane."""
+        self._continue_predecessor()
+        self._row.state = RowState.READY
+        while not self._start.wait(NS_PER_S):
+            self._beat()
+        down = False
+        retry_ns = FIRST_RETRY_NS
+        ended = False
+        while not ended and not self._stop.is_set():
+            try:
+                with self._source:
+                    if down:
+                        self._log.warning("link restored")
+                    down, retry_ns = False, FIRST_RETRY_NS
+                    self._row.state = RowState.RUNNING
+                    ended = self._pump()
+            except LinkError as error:
+                if not down:
+                    self._outages += 1
+                    self._log.warning("link lost: %s", error)
+                down = True
+                self._row.state = RowState.WAITING
+                self._idle(retry_ns)
+                retry_ns = min(2 * retry_ns, LONGEST_RETRY_NS)
+        self._writer.close()
+        self._report()
+        self._row.state = RowState.DONE
+
+    def _pump(self) -> bool:
+        """Move batches until stop (False) or the source's end (True)."""
+        source, stop = self._source, self._stop
+        ready = select.poll()
+        ready.register(stop.fileno(), select.POLLIN)
+        descriptor = source.fileno()
+        if descriptor is not None:
+            ready.register(descriptor, select.POLLIN)
+        # A source with a descriptor is waited for together with the stop signal; one without
+        # waits by itself, never longer than a tick, so that stop is noticed.
+        timeout_ns = TICK_INTERVAL_NS if descriptor is None else 0
+        while not stop.is_set():
+            if descriptor is not None:
+                ready.poll(TICK_INTERVAL_NS // NS_PER_MS)
+            samples = source.read(timeout_ns)
+            if samples is None:
+                return True
+            self._publish(samples)
+            self._beat()
+            if len(samples) and descriptor is not None and self._latency_ns:
+                # The wake-up costs more than the frame: let a few gather before the next read.
+                stop.wait(self._latency_ns)
+        self._drain()
+        return False
+
+    def _drain(self) -> None:
+        """After stop: take what had already arrived, once, so that it counts and is judged."""
+        samples = self._source.read(0)
+        if samples is not None:
+            self._publish(samples)
+
+    def _publish(self, samples: Samples) -> None:
+        """Put *samples*, and a tick when one is due, into the ring; wait while it is full."""
+        row, counters = self._row.numbers, self._source.counters
+        row["received"] = counters.received
+        row["delivered"] = counters.delivered
+        row["lost"] = counters.lost.total()
+        row["produced"] += len(samples)
+        now_ns = self._clock.monotonic_ns()
+        if self._source.live and now_ns >= self._next_tick_ns:
+            samples = np.append(samples, self._tick(now_ns))
+            self._next_tick_ns = now_ns + TICK_INTERVAL_NS
+        give_up_ns = None
+        while len(samples):
+            published = self._writer.put(samples, timeout_ns=TICK_INTERVAL_NS)
+            samples = samples[published:]
+            if len(samples):
+                self._beat()
+                if give_up_ns is None and self._stop.is_set():
+                    give_up_ns = self._clock.monotonic_ns() + FLUSH_LIMIT_NS
+                if give_up_ns is not None and self._clock.monotonic_ns() > give_up_ns:
+                    self._log.error("%d samples could not be handed on before the end", len(samples))
+                    return
+
+    def _tick(self, now_ns: int) -> Samples:
+        tick = np.zeros(1, SAMPLE)
+        tick["t_ns"], tick["signal"], tick["source"] = now_ns, TICK, self._index
+        tick["origin"] = Origin.USER
+        return tick
+
+    def _idle(self, ns: int) -> None:
+        """Wait *ns* for the device, or for stop, with ticks: a lost link is a silent one."""
+        until_ns = self._clock.monotonic_ns() + ns
+        while (left_ns := until_ns - self._clock.monotonic_ns()) > 0:
+            if self._source.live:
+                self._publish(np.empty(0, SAMPLE))
+            self._beat()
+            if self._stop.wait(min(left_ns, TICK_INTERVAL_NS)):
+                return
+
+    def _beat(self) -> None:
+        now_ns = self._clock.monotonic_ns()
+        self._row.beat(now_ns)
+        if now_ns >= self._next_facts_ns:
+            self._next_facts_ns = now_ns + FACTS_INTERVAL_NS
+            self._report()
+
+    def _report(self) -> None:
+        counters = self._source.counters
+        self._row.write_facts(
+            {
+                "unit": self._source.unit,
+                "lost": dict(counters.lost),
+                "unknown": dict(counters.unknown.most_common(20)),
+                "unknown_total": counters.unknown.total(),
+                "error_frames": counters.error_frames,
+                "late_ns": counters.late_ns,
+                "outages": self._outages,
+            }
+        )
+
+    def _continue_predecessor(self) -> None:
+        """Count on from where a process that was killed left off, so that totals stay totals."""
+        row, counters, facts = self._row.numbers, self._source.counters, self._row.read_facts()
+        counters.received, counters.delivered = int(row["received"]), int(row["delivered"])
+        counters.lost = Counter(facts.get("lost", {}))
+        unreported = int(row["lost"]) - counters.lost.total()
+        if unreported:
+            counters.lost["before restart"] += unreported
+        counters.unknown = Counter(facts.get("unknown", {}))
+        counters.error_frames = facts.get("error_frames", 0)
+        counters.late_ns = facts.get("late_ns", 0)
+        self._outages = facts.get("outages", 0)
