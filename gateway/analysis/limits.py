@@ -1,0 +1,144 @@
+"""Rules on a value or on its rate: ``above``, ``below``, ``outside``, ``rate_above``."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.analysis.rates import Rates
+from gateway.analysis.routes import Routes
+from gateway.analysis.rules import Condition, Rule
+from gateway.analysis.state import Event, RuleStates
+from gateway.analysis.states import LEAVES, WAITING, RuleState, Zone, advance
+from gateway.record import AlarmKind, Quality, Samples
+
+_ALWAYS = int(np.iinfo(np.int64).min)
+_NEVER = int(np.iinfo(np.int64).max)
+
+
+class Limits:
+    """All rules of an engine that compare with limits.
+
+    Most batches change nothing. A sample is *quiet* for a rule that it leaves in its state, and in
+    each state the quiet samples are those inside an interval, or those outside it:
+
+        NORMAL    quiet inside   [low, high]                 the condition does not hold
+        PENDING   quiet outside  [low, high]                 it still does
+        ACTIVE    quiet outside  [clear_low, clear_high]     not back yet
+        CLEARING  quiet inside   [clear_low, clear_high]     still back
+
+    So one comparison of the whole batch, with each rule's interval of the moment, finds the rules
+    that have anything to decide; only those go through the table of states.
+
+    Args:
+        rules: All rules of the engine; a rule's slot is its position here. Rules on silence are
+            passed over.
+        state: Their rows, changed in place.
+    """
+
+    def __init__(self, rules: Sequence[Rule], state: RuleStates) -> None:
+        slots = [n for n, rule in enumerate(rules) if rule.condition != Condition.STALE_AFTER]
+        self._rules = rules
+        self._state = state
+        self._routes = Routes([rules[slot].signal.index for slot in slots], slots)
+        self._rates = Rates(rules, state)
+        # The interval of the moment and when a delay is over: derived from the state, see `_set`.
+        self._from = np.zeros(len(rules))
+        self._to = np.zeros(len(rules))
+        self._quiet_inside = np.zeros(len(rules), bool)
+        self._since_ns = np.full(len(rules), _ALWAYS)
+        self._due_ns = np.full(len(rules), _NEVER)
+        self._waiting: set[int] = set()
+        for slot in slots:
+            self._set(slot, RuleState(state["state"][slot]), int(state["since_ns"][slot]))
+
+    def feed(self, samples: Samples) -> list[Event]:
+        """Advance by a batch; return what it causes, each rule's events in order."""
+        rows, slots = self._routes.pairs(samples["signal"])
+        if not rows.size:
+            return []
+        t_ns, value = samples["t_ns"][rows], samples["value"][rows]
+        # NaN stands for "no decision" from here on: it may neither start, nor reset, nor complete
+        # a delay. Compared like a number it would count as "back", just when the sensor dies.
+        judged = np.where(samples["quality"][rows] == Quality.INVALID, np.nan, value)
+        if self._rates:
+            judged = self._rates.feed(slots, t_ns, judged)
+
+        inside = (judged >= self._from[slots]) & (judged <= self._to[slots])
+        stirs = inside != self._quiet_inside[slots]
+        if self._waiting:
+            stirs |= (t_ns >= self._due_ns[slots]) | (t_ns < self._since_ns[slots])
+        stirs &= judged == judged
+        if not stirs.any():
+            return []
+
+        events: list[Event] = []
+        for slot in np.unique(slots[stirs]).tolist():
+            mine = np.flatnonzero((slots == slot) & (judged == judged))
+            by_rate = self._rules[slot].condition is Condition.RATE_ABOVE
+            for n, kind in self._step(slot, judged[mine], t_ns[mine]):
+                at = mine[n]
+                rate = float(judged[at]) if by_rate else np.nan
+                row, t, v = int(rows[at]), int(t_ns[at]), float(value[at])
+                events.append(Event(row, slot, kind, t, v, rate))
+        return events
+
+    def _step(
+        self, slot: int, judged: NDArray[np.float64], t_ns: NDArray[np.int64]
+    ) -> Iterator[tuple[int, AlarmKind]]:
+        """Take one rule through its samples; yield the number of each that causes an event."""
+        rule = self._rules[slot]
+        high = (judged < rule.low) | (judged > rule.high)
+        low = (judged >= rule.clear_low) & (judged <= rule.clear_high)
+        zones = np.where(high, Zone.HIGH, np.where(low, Zone.LOW, Zone.BAND))
+        # As bytes, the search for the sample that ends a state is one memchr however far it is.
+        codes = zones.astype(np.uint8).tobytes()
+        leaves = {state: codes.translate(table) for state, table in LEAVES.items()}
+        times: list[int] = t_ns.tolist()
+        forward = bool((t_ns[1:] >= t_ns[:-1]).all())
+
+        state = RuleState(self._state["state"][slot])
+        since = int(self._state["since_ns"][slot])
+        n = 0
+        while n < len(codes):
+            state, since, kind = advance(
+                state, since, codes[n], times[n], rule.on_delay_ns, rule.off_delay_ns
+            )
+            if kind is not None:
+                yield n, kind
+            end = leaves[state].find(1, n + 1)
+            end = len(codes) if end < 0 else end
+            if state in WAITING:
+                due = since + _delay(rule, state)
+                if forward:
+                    end = bisect_left(times, due, n + 1, end)
+                else:
+                    # A step back in time starts the delay again, so it must be seen as well.
+                    later = (m for m in range(n + 1, end) if not since <= times[m] < due)
+                    end = next(later, end)
+            n = end
+        self._set(slot, state, since)
+
+    def _set(self, slot: int, state: RuleState, since_ns: int) -> None:
+        rule = self._rules[slot]
+        self._state["state"][slot] = state
+        self._state["since_ns"][slot] = since_ns
+        fired = state in (RuleState.ACTIVE, RuleState.CLEARING)
+        self._from[slot] = rule.clear_low if fired else rule.low
+        self._to[slot] = rule.clear_high if fired else rule.high
+        self._quiet_inside[slot] = state in (RuleState.NORMAL, RuleState.CLEARING)
+        if state in WAITING:
+            self._waiting.add(slot)
+            self._since_ns[slot] = since_ns
+            self._due_ns[slot] = min(since_ns + _delay(rule, state), _NEVER)
+        else:
+            self._waiting.discard(slot)
+            self._since_ns[slot] = _ALWAYS
+            self._due_ns[slot] = _NEVER
+
+
+def _delay(rule: Rule, state: RuleState) -> int:
+    return rule.on_delay_ns if state is RuleState.PENDING else rule.off_delay_ns
