@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Protocol
 
 NS_PER_S = 1_000_000_000
@@ -19,7 +20,7 @@ _UNITS = {
     "min": 60 * NS_PER_S,
     "h": 3600 * NS_PER_S,
 }
-_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
+_DURATION = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([a-z]+)\s*")
 
 
 class Clock(Protocol):
@@ -84,13 +85,15 @@ SYSTEM_CLOCK = SystemClock()
 def parse_duration(text: str) -> int:
     """Return the nanoseconds in *text*: a number and a unit, ns, us, ms, s, m (or min), h.
 
+    Exact, and rounded to the nearest nanosecond.
+
     Raises:
         ValueError: *text* is not of that form.
     """
     match = _DURATION.fullmatch(text)
     if match is None or match[2] not in _UNITS:
         raise ValueError(f"got {text!r}, expected a duration such as '500ms', '2s' or '1.5m'")
-    return round(float(match[1]) * _UNITS[match[2]])
+    return round(Fraction(match[1]) * _UNITS[match[2]])
 
 
 def format_utc(wall_ns: int) -> str:

@@ -46,7 +46,13 @@ class InputError(GatewayError):
 
 
 class ConfigError(InputError):
-    """The configuration is wrong."""
+    """The configuration is wrong.
+
+    Attributes:
+        others: What else is wrong with it, found in the same reading; a line each.
+    """
+
+    others: tuple[ConfigError, ...] = ()
 
 
 class DatabaseError(InputError):

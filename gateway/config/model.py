@@ -1,28 +1,82 @@
-"""The configuration as typed, frozen structs. What they mean together is checked in `load`."""
+"""The configuration as typed, frozen structs: every key, its type, range and default.
+
+A struct refuses values that make no sense together by itself (`FieldError`). What concerns the
+file, or several tables of it, is checked in `gateway.config.consistency`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
-from gateway.clock import parse_duration
+from gateway.clock import NS_PER_S, parse_duration
+from gateway.config.show import as_toml, one_of
 
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
-Finite = Annotated[float, Meta(ge=-1.7e308, le=1.7e308)]
-NotNegative = Annotated[float, Meta(ge=0, le=1.7e308)]
-Positive = Annotated[float, Meta(gt=0, le=1.7e308)]
+_FINITE = 1.7e308
+
+Name = Annotated[
+    str,
+    Meta(
+        # Not $: it also matches before a newline at the end.
+        pattern=r"^[A-Za-z0-9_-]{1,32}\Z",
+        description="1 to 32 letters, digits, '_' or '-'",
+    ),
+]
+Text = Annotated[str, Meta(min_length=1, description="text that is not empty")]
+Finite = Annotated[float, Meta(ge=-_FINITE, le=_FINITE, description="a finite number")]
+NotNegative = Annotated[float, Meta(ge=0, le=_FINITE, description="a finite number >= 0")]
+Positive = Annotated[float, Meta(gt=0, le=_FINITE, description="a finite number > 0")]
+BitRate = Annotated[int, Meta(ge=1, le=100_000_000)]
+Separator = Annotated[
+    str,
+    Meta(pattern=r"^[^0-9.+eE\r\n-]\Z", description="one character that no number contains"),
+]
+Interval = Annotated[
+    tuple[Finite, Finite], Meta(description="[low, high], two finite numbers, the lower first")
+]
+FilePath = Annotated[str, Meta(min_length=1, description="the path of a file")]
+
+LONGEST_NS = 365 * 24 * 3600 * NS_PER_S
+
+
+class FieldError(ValueError):
+    """A value that its struct refuses.
+
+    Attributes:
+        key: The field that is wrong; "" for the struct as a whole.
+        got: What was found, as it should be shown.
+        expected: What would be right.
+    """
+
+    def __init__(self, key: str, got: str, expected: str) -> None:
+        self.key = key
+        self.got = got
+        self.expected = expected
+        place = f"{key}: " if key else ""
+        super().__init__(f"{place}got {got}, expected {expected}")
 
 
 class Duration(int):
-    """A span of time in integer nanoseconds, written "500ms", "2s", "1.5m"."""
+    """A span of time in integer nanoseconds, at most a year, written "500ms", "2s", "1.5m"."""
+
+    EXPECTED: ClassVar[str] = "a duration such as '500ms', '2s' or '1.5m', at most '8760h'"
 
     @classmethod
     def parse(cls, text: str) -> Duration:
-        """See `gateway.clock.parse_duration`."""
-        return cls(parse_duration(text))
+        """Return the span that *text* gives, see `gateway.clock.parse_duration`.
+
+        Raises:
+            ValueError: *text* is not of that form, or longer than a year (so that a time plus
+                several durations always fits 64 bits).
+        """
+        ns = parse_duration(text)
+        if ns > LONGEST_NS:
+            raise ValueError(f"got {text!r}, expected {cls.EXPECTED}")
+        return cls(ns)
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,7 +113,7 @@ class AlarmsConfig(Section, frozen=True, kw_only=True):
             configuration file. None writes no journal.
     """
 
-    journal: str | None = None
+    journal: FilePath | None = None
 
 
 class CanConfig(Section, frozen=True, kw_only=True, tag="can", tag_field="type"):
@@ -77,13 +131,22 @@ class CanConfig(Section, frozen=True, kw_only=True, tag="can", tag_field="type")
     """
 
     name: Name
-    interface: str = "socketcan"
-    channel: str
-    bitrate: Annotated[int, Meta(gt=0)] | None = None
+    interface: Text = "socketcan"
+    channel: Text
+    bitrate: BitRate | None = None
     fd: bool = False
-    dbc: tuple[str, ...] = ()
-    signals: tuple[str, ...] = ()
+    dbc: tuple[FilePath, ...] = ()
+    signals: tuple[Text, ...] = ()
     options: dict[str, str | int | float | bool] = {}
+
+    def __post_init__(self) -> None:
+        for key in ("interface", "channel", "bitrate", "fd"):
+            if key in self.options:
+                raise FieldError(
+                    f"options.{key}",
+                    as_toml(self.options[key]),
+                    f"{key} to be a key of the source itself",
+                )
 
 
 class FieldConfig(Section, frozen=True, kw_only=True):
@@ -92,12 +155,12 @@ class FieldConfig(Section, frozen=True, kw_only=True):
     Attributes:
         name: The signal's name.
         unit: Its unit, for people.
-        type: In a binary frame, how it is stored, least significant byte first unless
-            ``byte_order`` says otherwise; elsewhere ignored.
-        scale: Multiplies what was sent.
+        type: In a binary frame, how it is stored, in the frame's ``byte_order``; elsewhere
+            ignored.
+        scale: Multiplies what was sent; not 0.
         offset: Added after the scale.
         minimum: Values below it are flagged as out of range.
-        maximum: Values above it, likewise.
+        maximum: Values above it, likewise; not less than the minimum.
     """
 
     name: Name
@@ -108,6 +171,14 @@ class FieldConfig(Section, frozen=True, kw_only=True):
     minimum: Finite | None = None
     maximum: Finite | None = None
 
+    def __post_init__(self) -> None:
+        if self.scale == 0:
+            raise FieldError("scale", as_toml(self.scale), "a finite number other than 0")
+        if self.minimum is not None and self.maximum is not None and self.maximum < self.minimum:
+            raise FieldError(
+                "maximum", as_toml(self.maximum), f"at least the minimum, {as_toml(self.minimum)}"
+            )
+
 
 class FrameConfig(Section, frozen=True, kw_only=True):
     """One kind of frame of the ``framed`` protocol.
@@ -115,7 +186,7 @@ class FrameConfig(Section, frozen=True, kw_only=True):
     Attributes:
         name: The message's name.
         id: Its first byte, which tells the kinds apart.
-        fields: What follows the id, in order, without gaps.
+        fields: What follows the id, in order, without gaps; at least one.
         byte_order: Of all its fields.
     """
 
@@ -123,6 +194,11 @@ class FrameConfig(Section, frozen=True, kw_only=True):
     id: Annotated[int, Meta(ge=0, le=255)]
     fields: tuple[FieldConfig, ...]
     byte_order: Literal["little", "big"] = "little"
+
+    def __post_init__(self) -> None:
+        if not self.fields:
+            raise FieldError("fields", "nothing", "at least one field")
+        _refuse_twins("fields", "name", (field.name for field in self.fields))
 
 
 class SerialConfig(Section, frozen=True, kw_only=True, tag="serial", tag_field="type"):
@@ -138,24 +214,43 @@ class SerialConfig(Section, frozen=True, kw_only=True, tag="serial", tag_field="
         protocol: What travels on it. ``lines`` is text ``name=value``, several to a line with
             commas, semicolons or blanks between; ``csv`` is a value a column; ``framed`` is
             binary: id, fields, CRC-16, packed by COBS, ended by a zero byte.
-        fields: For ``csv`` the columns in order; for ``lines`` the known names (none: any name
-            is refused as unknown).
-        frames: For ``framed``, the kinds of frames.
+        fields: For ``csv`` the columns in order; for ``lines`` the known names (any other is
+            counted as unknown). At least one for these two, none for the others.
+        frames: For ``framed``, the kinds of frames: at least one; none for the others.
         separator: For ``csv``, the character between columns.
         signals: Names or patterns of signals to decode besides the rules' own.
     """
 
     name: Name
-    port: str
-    baudrate: Annotated[int, Meta(gt=0)] = 9600
+    port: FilePath
+    baudrate: BitRate = 9600
     bytesize: Literal[5, 6, 7, 8] = 8
     parity: Literal["N", "E", "O", "M", "S"] = "N"
     stopbits: Literal[1, 2] = 1
     protocol: Literal["nmea0183", "lines", "csv", "framed"]
     fields: tuple[FieldConfig, ...] = ()
     frames: tuple[FrameConfig, ...] = ()
-    separator: Annotated[str, Meta(min_length=1, max_length=1)] = ","
-    signals: tuple[str, ...] = ()
+    separator: Separator = ","
+    signals: tuple[Text, ...] = ()
+
+    def __post_init__(self) -> None:
+        needed = {"lines": "fields", "csv": "fields", "framed": "frames"}.get(self.protocol)
+        for key, given in (("fields", self.fields), ("frames", self.frames)):
+            if key == needed and not given:
+                raise FieldError(
+                    key, "nothing", f"at least one of them for protocol = '{self.protocol}'"
+                )
+            if key != needed and given:
+                raise FieldError(
+                    key, f"{len(given)} of them", f"none for protocol = '{self.protocol}'"
+                )
+        if self.protocol != "csv" and self.separator != ",":
+            raise FieldError(
+                "separator", as_toml(self.separator), f"none for protocol = '{self.protocol}'"
+            )
+        _refuse_twins("fields", "name", (field.name for field in self.fields))
+        _refuse_twins("frames", "name", (frame.name for frame in self.frames))
+        _refuse_twins("frames", "id", (frame.id for frame in self.frames))
 
 
 class ReplayConfig(Section, frozen=True, kw_only=True, tag="replay", tag_field="type"):
@@ -165,20 +260,35 @@ class ReplayConfig(Section, frozen=True, kw_only=True, tag="replay", tag_field="
         name: The source's name; for NMEA text also the first part of its signals' names.
         path: One recording or several, relative to the configuration file.
         speed: Times real time, or "max" for as fast as it goes.
-        channels: For CAN: databases by the recording's channel name. A channel's signals have
-            its name as their first part, so that they are called as they were on the drive.
+        channels: For CAN: databases by the recording's channel name, at least one channel. A
+            channel's signals have its name as their first part, so that they are called as they
+            were on the drive.
         protocol: "nmea0183" where the recording is NMEA text; None for CAN.
         rate: For NMEA text, which carries no time: sentences a second.
         signals: Names or patterns of signals to decode besides the rules' own.
     """
 
     name: Name
-    path: str | tuple[str, ...]
+    path: FilePath | tuple[FilePath, ...]
     speed: Positive | Literal["max"] = 1.0
-    channels: dict[str, tuple[str, ...]] = {}
+    channels: dict[Name, tuple[FilePath, ...]] = {}
     protocol: Literal["nmea0183"] | None = None
     rate: Positive = 10.0
-    signals: tuple[str, ...] = ()
+    signals: tuple[Text, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.path:
+            raise FieldError("path", as_toml(self.path), "at least one recording")
+        if self.protocol is None and not self.channels:
+            raise FieldError(
+                "channels",
+                "nothing",
+                "the databases of at least one channel, such as { can0 = ['car.dbc'] }",
+            )
+        if self.protocol is not None and self.channels:
+            raise FieldError(
+                "channels", as_toml(self.channels), f"none for protocol = '{self.protocol}'"
+            )
 
 
 SourceConfig = CanConfig | SerialConfig | ReplayConfig
@@ -202,11 +312,13 @@ class RuleConfig(Section, frozen=True, kw_only=True):
         message: What the warning says; the rule's name where it is empty.
     """
 
+    CONDITIONS: ClassVar = ("above", "below", "outside", "rate_above", "stale_after")
+
     name: Name
-    signal: str
+    signal: Text
     above: Finite | None = None
     below: Finite | None = None
-    outside: tuple[Finite, Finite] | None = None
+    outside: Interval | None = None
     rate_above: Finite | None = None
     stale_after: Duration | None = None
     deadband: NotNegative = 0.0
@@ -215,12 +327,41 @@ class RuleConfig(Section, frozen=True, kw_only=True):
     severity: Literal["info", "warning", "critical"] = "warning"
     message: str = ""
 
+    def __post_init__(self) -> None:
+        given = [key for key in self.CONDITIONS if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise FieldError(
+                "",
+                " and ".join(given) or "no condition",
+                f"exactly one of {one_of(self.CONDITIONS)}",
+            )
+        if self.outside is not None:
+            low, high = self.outside
+            if low > high:
+                raise FieldError(
+                    "outside", as_toml(self.outside), "[low, high], the lower number first"
+                )
+            if low + self.deadband > high - self.deadband:
+                raise FieldError(
+                    "deadband",
+                    as_toml(self.deadband),
+                    f"at most half the width of outside, {as_toml(high / 2 - low / 2)}"
+                    " (it would never clear)",
+                )
+        if self.stale_after is not None:
+            if self.stale_after <= 0:
+                raise FieldError("stale_after", "no time at all", "a duration longer than 0")
+            if self.deadband:
+                raise FieldError("deadband", as_toml(self.deadband), "none with stale_after")
+
 
 class Config(Section, frozen=True, kw_only=True):
     """A whole configuration file.
 
     Attributes:
-        file: Where it was read; paths in it are relative to its folder.
+        file: Where it was read; paths in it are relative to its folder. Not a key.
+        source: The ``[[source]]`` tables, in the file's order; at least one in a file.
+        rule: The ``[[rule]]`` tables, in the file's order.
     """
 
     file: Path
@@ -233,3 +374,18 @@ class Config(Section, frozen=True, kw_only=True):
     def resolve(self, path: str) -> Path:
         """Return *path* as the configuration means it: relative to the file's own folder."""
         return self.file.parent / Path(path).expanduser()
+
+
+def key_of(section: SourceConfig | RuleConfig, field: str = "") -> str:
+    """Return what errors call a field of *section*: ``rule "engine_hot".above``."""
+    kind = "rule" if isinstance(section, RuleConfig) else "source"
+    return f'{kind} "{section.name}"{f".{field}" if field else ""}'
+
+
+def _refuse_twins(key: str, part: str, values: Iterable[object]) -> None:
+    """Refuse the second of two equal *values*, which are the *part* of each item of *key*."""
+    seen = set()
+    for value in values:
+        if value in seen:
+            raise FieldError(key, f"two with {part} = {as_toml(value)}", "no two alike")
+        seen.add(value)
