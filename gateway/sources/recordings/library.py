@@ -1,0 +1,160 @@
+"""The file formats that python-can reads: .asc, .blf, .trc, .csv, .db, and .mf4 with asammdf."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import can
+
+from gateway.clock import NS_PER_MS, NS_PER_S
+from gateway.counters import Counters
+from gateway.errors import RecordingError
+from gateway.record import CanId, FrameFlag, Frames, Origin
+from gateway.sources.recordings.base import Recording, Row, frames_of
+
+SUFFIXES = frozenset({".asc", ".blf", ".trc", ".csv", ".db", ".mf4"})
+
+_CHUNK = 4096
+_NS_EXACT_BELOW_S = 1 << 22
+"""Below this many seconds a float still tells one nanosecond from the next."""
+
+
+class LibraryRecording(Recording):
+    """A recording in a format that python-can reads.
+
+    python-can gives times as floats of seconds. They are rounded to the nanosecond where a float
+    is fine enough for that (the first 48 days of a time line), else to the microsecond, so that a
+    time written with six decimals is met exactly. A .blf's nanoseconds are kept beside its start
+    time. A channel that is a number n is called "can<n>", as python-can's writers do.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._file: Any = None
+
+    def progress(self) -> float:
+        """See `Recording`. Formats that are no plain file stay at 0.0 until they are read."""
+        if self._file is None:
+            return 1.0
+        try:
+            descriptor = self._file.fileno()
+            read = os.lseek(descriptor, 0, os.SEEK_CUR)
+            return min(read / max(os.fstat(descriptor).st_size, 1), 1.0)
+        except (OSError, AttributeError, ValueError):
+            return 0.0
+
+    def frames(self, counters: Counters) -> Generator[Frames, None, None]:
+        """See `Recording`."""
+        self.damage = None
+        reader = self._open()
+        self._file = getattr(reader, "file", None)
+        start_ns = _take_start_ns(reader)
+        messages = iter(reader)
+        count = 0
+        try:
+            going = True
+            while going:
+                rows: list[Row] = []
+                try:
+                    going = self._fill(rows, messages, start_ns, counters)
+                except Exception as error:  # noqa: BLE001 - the readers raise all sorts of things
+                    going = False
+                    where = f"after frame {count + len(rows)}"
+                    got = f"'{str(error) or type(error).__name__}'"
+                    self.spoil(where, got, f"a sound {self.path.suffix} file", counters)
+                count += len(rows)
+                if rows:
+                    yield frames_of(rows)
+            missing = _missing_bytes(reader, self.path)
+            if missing and self.damage is None:
+                where = f"after frame {count}"
+                self.spoil(where, f"a file cut short by {missing} bytes", "all of it", counters)
+        finally:
+            self._file = None
+            reader.stop()
+
+    def _open(self) -> can.io.generic.MessageReader:
+        try:
+            with self.path.open("rb"):
+                pass
+            reader: can.io.generic.MessageReader = can.LogReader(str(self.path))
+        except OSError as error:
+            got = (error.strerror or str(error)).lower()
+            raise RecordingError(self.path, "", got, "a recording that can be read") from None
+        except Exception as error:  # noqa: BLE001 - the readers raise all sorts of things
+            got = f"'{error}'"
+            suffix = self.path.suffix
+            raise RecordingError(self.path, "", got, f"a sound {suffix} file") from None
+        return reader
+
+    def _fill(
+        self,
+        rows: list[Row],
+        messages: Iterator[can.Message],
+        start_ns: int,
+        counters: Counters,
+    ) -> bool:
+        """Append the next rows of `FRAME`; tell whether there may be more."""
+        for message in messages:
+            channel = self.channel_number(_channel_name(message.channel))
+            if channel is None:
+                counters.received += 1
+                counters.lost["malformed"] += 1
+                continue
+            rows.append(frame_row(message, start_ns + to_ns(message.timestamp), channel))
+            if len(rows) == _CHUNK:
+                return True
+        return False
+
+
+def frame_row(
+    message: can.Message, t_ns: int, channel: int = 0, origin: Origin = Origin.RECORDED
+) -> Row:
+    """Return *message* as a row of `FRAME`."""
+    can_id = message.arbitration_id & 0x1FFF_FFFF
+    if message.is_error_frame:
+        can_id |= CanId.ERROR
+    elif message.is_extended_id:
+        can_id |= CanId.EXTENDED
+    if message.is_remote_frame:
+        can_id |= CanId.REMOTE
+    flags = FrameFlag.FD if message.is_fd else 0
+    flags |= FrameFlag.BIT_RATE_SWITCH if message.bitrate_switch else 0
+    flags |= FrameFlag.ERROR_STATE if message.error_state_indicator else 0
+    flags |= 0 if message.is_rx else FrameFlag.TRANSMITTED
+    data = bytes(message.data or b"")[:64]
+    length = min(message.dlc, 8) if message.is_remote_frame else len(data)
+    return t_ns, can_id, length, flags, channel, origin, data
+
+
+def to_ns(seconds: float) -> int:
+    """Return *seconds* in nanoseconds, to the last digit that a float of that size can mean."""
+    if abs(seconds) < _NS_EXACT_BELOW_S:
+        return round(seconds * NS_PER_S)
+    return round(seconds * 1e6) * 1000
+
+
+def _channel_name(channel: object) -> str:
+    if channel is None:
+        return "can0"
+    text = str(channel)
+    return f"can{text}" if text.isdigit() else text
+
+
+def _take_start_ns(reader: object) -> int:
+    """Return what *reader* would add to each time as a float, and have it add nothing."""
+    if not isinstance(reader, can.BLFReader):
+        return 0
+    start_ns = round(reader.start_timestamp * 1000) * NS_PER_MS
+    reader.start_timestamp = 0.0
+    return start_ns
+
+
+def _missing_bytes(reader: object, path: Path) -> int:
+    """Return how many bytes a .blf lacks of what its header says; its reader does not look."""
+    if not isinstance(reader, can.BLFReader):
+        return 0
+    return max(int(reader.file_size) - path.stat().st_size, 0)
