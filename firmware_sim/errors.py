@@ -1,0 +1,59 @@
+"""Everything the simulator raises on purpose, in one tree.
+
+    SimError
+     +-- ScenarioError     the scenario file is wrong        -> fix it; exit status 2
+     +-- BusError          a bus cannot be had               -> exit status 3
+     |    +-- BusNameTaken      another process owns a bus of that name
+     |    +-- BusNotRunning     nobody does
+     +-- PortError         a pty or its link cannot be made  -> exit status 3
+     +-- WireError         a peer broke the bus protocol     -> it is disconnected, by name
+
+A caller decides what to do from the *class*; the message is for the human.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class SimError(Exception):
+    """The root of the tree; never raised itself."""
+
+
+class ScenarioError(SimError):
+    """A scenario file is wrong. Its text is the one line a person sees.
+
+    Attributes:
+        file: The scenario file.
+        where: The key at which it is wrong, or the line; "" for the file as a whole.
+        got: What was found, as it should be shown.
+        expected: What would be right.
+    """
+
+    def __init__(self, file: str | Path, where: str, got: object, expected: str) -> None:
+        self.file = Path(file)
+        self.where = where
+        self.got = got
+        self.expected = expected
+        place = f"{file}: {where}" if where else str(file)
+        super().__init__(f"{place}: got {got}, expected {expected}")
+
+
+class BusError(SimError):
+    """A bus cannot be started or joined."""
+
+
+class BusNameTaken(BusError):  # noqa: N818 - names what is the case
+    """Another process on this machine owns a bus of that name."""
+
+
+class BusNotRunning(BusError):  # noqa: N818 - names what is the case
+    """No process on this machine owns a bus of that name, or it went away while joining."""
+
+
+class PortError(SimError):
+    """A pty could not be opened, or the link to it not be made."""
+
+
+class WireError(SimError):
+    """A peer sent what the bus protocol does not allow."""

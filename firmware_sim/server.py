@@ -1,0 +1,215 @@
+"""A `Bus` on its Unix socket: other processes join it here."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from itertools import islice
+from types import TracebackType
+from typing import Self
+
+from firmware_sim import wire
+from firmware_sim.bus import Bus, Node
+from firmware_sim.errors import BusNameTaken, WireError
+
+LOG = logging.getLogger(__name__)
+
+READ_BYTES = 1 << 16
+"""The most that is read from one node before the others have their turn."""
+
+_BACKLOG = 128
+_BLOCKS_PER_WRITE = 64
+
+OnReady = Callable[[int], None]
+"""What the selector's keys carry: called with the events when the descriptor is ready."""
+
+
+class BusServer:
+    """Moves the bytes between a bus and the nodes that join it by its socket.
+
+    It runs in somebody's loop: the selector's keys carry what to call when ready, and `settle` is
+    called after each round of those calls.
+
+    Args:
+        bus: The bus. Nodes inside this process may join it directly.
+        selector: The loop's selector.
+        clock_ns: CLOCK_MONOTONIC.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        selector: selectors.BaseSelector,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self.bus = bus
+        self._selector = selector
+        self._clock_ns = clock_ns
+        self._listener: socket.socket | None = None
+        self._links: set[_Link] = set()
+        self._buffer = memoryview(bytearray(READ_BYTES))
+
+    def __enter__(self) -> Self:
+        """Take the bus's name and let nodes join.
+
+        Raises:
+            BusNameTaken: Another process has a bus of this name.
+        """
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            listener.bind(wire.address(self.bus.name))
+        except OSError as error:
+            listener.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise BusNameTaken(f"another process already runs a bus {self.bus.name!r}") from None
+        listener.listen(_BACKLOG)
+        self._listener = listener
+        self._selector.register(listener, selectors.EVENT_READ, self._accept)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for link in tuple(self._links):
+            self._drop(link)
+        if self._listener is not None:
+            self._selector.unregister(self._listener)
+            self._listener.close()
+            self._listener = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether frames wait for nodes that joined by the socket and are not overrun."""
+        return any(link.node.queued and not link.node.overrun for link in self._links if link.node)
+
+    def settle(self) -> int | None:
+        """Send what is queued, hold senders back or let them go on.
+
+        Returns:
+            The time by which it is to be called again, None for no need.
+        """
+        for link in tuple(self._links):
+            if link.node is not None and link.node.queued and not link.congested:
+                self._write(link)
+        deadline = self.bus.advance(self._clock_ns())
+        blocked = self.bus.blocked
+        for link in self._links:
+            reads = selectors.EVENT_READ if not blocked else 0
+            writes = selectors.EVENT_WRITE if link.congested else 0
+            link.watch(self._selector, reads | writes)
+        return deadline
+
+    def _accept(self, _events: int) -> None:
+        assert self._listener is not None  # noqa: S101 - registered only while it is open
+        try:
+            sock, _ = self._listener.accept()
+        except BlockingIOError:
+            return  # it gave up before we looked
+        sock.setblocking(False)
+        link = _Link(sock)
+        link.on_ready = lambda events: self._serve(link, events)
+        self._links.add(link)
+        link.watch(self._selector, selectors.EVENT_READ)
+
+    def _serve(self, link: _Link, events: int) -> None:
+        try:
+            if events & selectors.EVENT_WRITE:
+                self._write(link)
+            if events & selectors.EVENT_READ and not self.bus.blocked:
+                self._read(link)
+        except WireError as error:
+            name = link.node.name if link.node else "a node that has not said hello"
+            LOG.warning("bus %s: disconnected %s: %s", self.bus.name, name, error)
+            self._drop(link)
+
+    def _read(self, link: _Link) -> None:
+        kept = len(link.partial)
+        self._buffer[:kept] = link.partial
+        try:
+            size = link.sock.recv_into(self._buffer[kept:])
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            size = 0  # reset: it closed with frames unread
+        if not size:
+            self._drop(link)
+            return
+        data = self._buffer[: kept + size]
+        if link.node is None:
+            if len(data) < wire.GREETING.size:
+                link.partial = bytes(data)
+                return
+            self._welcome(link, wire.Hello.unpack(bytes(data[: wire.GREETING.size])))
+            data = data[wire.GREETING.size :]
+        whole = len(data) - len(data) % wire.RECORD_SIZE
+        link.partial = bytes(data[whole:])
+        if whole and link.node is not None:
+            self.bus.offer(link.node, data[:whole], self._clock_ns())
+
+    def _welcome(self, link: _Link, hello: wire.Hello) -> None:
+        # Always fits: it is the first that goes into the socket.
+        link.sock.send(wire.Welcome(self.bus.name, self.bus.bit_rate).pack(), socket.MSG_NOSIGNAL)
+        link.node = Node(
+            hello.name,
+            own_frames=bool(hello.flags & wire.HelloFlag.OWN_FRAMES),
+            listen_only=bool(hello.flags & wire.HelloFlag.LISTEN_ONLY),
+        )
+        self.bus.join(link.node)
+
+    def _write(self, link: _Link) -> None:
+        node = link.node
+        if node is None:
+            return
+        while node.queued:
+            blocks = list(islice(node.queue, _BLOCKS_PER_WRITE))
+            try:
+                size = link.sock.sendmsg(blocks, (), socket.MSG_NOSIGNAL)
+            except (BlockingIOError, InterruptedError):
+                link.congested = True
+                return
+            except OSError:
+                self._drop(link)
+                return
+            self.bus.took(node, size, self._clock_ns())
+        link.congested = False
+
+    def _drop(self, link: _Link) -> None:
+        if link not in self._links:
+            return
+        self._links.discard(link)
+        link.watch(self._selector, 0)
+        link.sock.close()
+        if link.node is not None:
+            self.bus.leave(link.node)
+
+
+class _Link:
+    """A connected socket; a node once it has said hello."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.node: Node | None = None
+        self.partial = b""
+        self.congested = False
+        self.on_ready: OnReady
+        self._watched = 0
+
+    def watch(self, selector: selectors.BaseSelector, events: int) -> None:
+        """Have *selector* look for *events*, which may be none."""
+        if events == self._watched:
+            return
+        if not self._watched:
+            selector.register(self.sock, events, self.on_ready)
+        elif events:
+            selector.modify(self.sock, events, self.on_ready)
+        else:
+            selector.unregister(self.sock)
+        self._watched = events

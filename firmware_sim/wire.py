@@ -1,0 +1,238 @@
+r"""What travels between a node and its bus, byte for byte. No sockets here.
+
+A node connects to the Unix stream socket with the abstract name ``\0firmware-sim/<bus>`` and says
+hello; the bus answers with a welcome; from then on both directions are plain records. All fields
+are native-endian: both ends are on one machine.
+
+    hello and welcome, 64 bytes              record, 80 bytes
+    offset size                              offset size
+    0      8    magic b"FWSIMBUS"            0      8    t_ns, int64: CLOCK_MONOTONIC, nanoseconds,
+    8      4    version, 1                               when the frame was on the bus; to the bus
+    12     4    hello: `HelloFlag`                       it is ignored
+                welcome: bit rate, bits a    8      4    can_id  \
+                second, 0 is unlimited       12     1    len      |
+    16     48   hello: the node's name       13     1    flags    | struct canfd_frame of
+                welcome: the bus's name      14     2    0        | <linux/can.h>
+                UTF-8, padded with zeros     16     64   data    /
+
+``flags`` has CANFD_BRS 1, CANFD_ESI 2 and CANFD_FDF 4 as in <linux/can.h>; `ECHO` (0x80) marks a
+node's own frame that comes back to it.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from enum import IntFlag
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_sim.errors import WireError
+
+MAGIC = b"FWSIMBUS"
+VERSION = 1
+GREETING = struct.Struct("=8sII48s")
+
+FRAME = struct.Struct("=qIBBH64s")
+"""One record as `struct` sees it: t_ns, can_id, len, flags, 0, data."""
+
+RECORD = np.dtype(
+    [
+        ("t_ns", np.int64),
+        ("can_id", np.uint32),
+        ("len", np.uint8),
+        ("flags", np.uint8),
+        ("reserved", np.uint16),
+        ("data", np.uint8, (64,)),
+    ]
+)
+"""One record as numpy sees it."""
+
+RECORD_SIZE = RECORD.itemsize
+
+EXTENDED = 0x80000000
+REMOTE = 0x40000000
+ERROR = 0x20000000
+
+BIT_RATE_SWITCH = 0x01
+ERROR_STATE = 0x02
+FD = 0x04
+ECHO = 0x80
+
+ERR_CONTROLLER = 0x004
+"""Error class of <linux/can/error.h>: a controller problem; details in data[1]."""
+ERR_RX_OVERFLOW = 0x01
+"""In data[1] of such an error frame: the receive buffer was overrun."""
+
+FD_LENGTHS = (*range(9), 12, 16, 20, 24, 32, 48, 64)
+"""The lengths a CAN FD frame can have, by its DLC."""
+
+Records = NDArray[np.void]
+"""A one-dimensional array of `RECORD`."""
+
+_BUS_NAME = re.compile(r"[A-Za-z0-9_.-]{1,47}")
+_NODE_NAME_BYTES = 48
+
+
+class HelloFlag(IntFlag):
+    """What a node asks for when it joins."""
+
+    OWN_FRAMES = 1
+    """Its own frames come back to it, in their place in the order, marked `ECHO`."""
+    LISTEN_ONLY = 2
+    """It never sends."""
+
+
+class Hello(NamedTuple):
+    """The first thing a node says."""
+
+    name: str
+    flags: HelloFlag = HelloFlag(0)
+
+    def pack(self) -> bytes:
+        """Return it as 64 bytes; a name that is too long is cut at a character."""
+        name = self.name.encode()[:_NODE_NAME_BYTES].decode(errors="ignore").encode()
+        return GREETING.pack(MAGIC, VERSION, self.flags, name)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Hello:
+        """Read 64 bytes.
+
+        Raises:
+            WireError: They are not a hello of this version.
+        """
+        word, name = _greeting(data)
+        if word & ~(HelloFlag.OWN_FRAMES | HelloFlag.LISTEN_ONLY):
+            raise WireError(f"got hello flags {word:#x}, expected only bits 0 and 1")
+        return cls(name, HelloFlag(word))
+
+
+class Welcome(NamedTuple):
+    """What the bus answers."""
+
+    bus: str
+    bit_rate: int = 0
+
+    def pack(self) -> bytes:
+        """Return it as 64 bytes."""
+        return GREETING.pack(MAGIC, VERSION, self.bit_rate, self.bus.encode())
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Welcome:
+        """Read 64 bytes.
+
+        Raises:
+            WireError: They are not a welcome of this version.
+        """
+        word, name = _greeting(data)
+        return cls(name, word)
+
+
+def _greeting(data: bytes) -> tuple[int, str]:
+    magic, version, word, name = GREETING.unpack(data)
+    if magic != MAGIC:
+        raise WireError(f"got {magic!r}, expected {MAGIC!r}")
+    if version != VERSION:
+        raise WireError(f"got protocol version {version}, expected {VERSION}")
+    try:
+        return word, name.rstrip(b"\0").decode()
+    except UnicodeDecodeError:
+        raise WireError(f"got name {name!r}, expected UTF-8") from None
+
+
+def address(bus: str) -> str:
+    """Return the abstract socket name of the bus called *bus*.
+
+    Raises:
+        ValueError: *bus* is not 1 to 47 letters, digits, ``_``, ``.`` or ``-``.
+    """
+    if not _BUS_NAME.fullmatch(bus):
+        raise ValueError(f"got bus name {bus!r}, expected 1 to 47 letters, digits, '_', '.' or '-'")
+    return f"\0firmware-sim/{bus}"
+
+
+def pack_frame(
+    can_id: int, data: bytes = b"", *, flags: int = 0, length: int | None = None
+) -> bytes:
+    """Return one record to send.
+
+    Args:
+        can_id: The identifier with `EXTENDED`, `REMOTE`, `ERROR` as they apply.
+        data: At most 64 bytes.
+        flags: `FD`, `BIT_RATE_SWITCH`, `ERROR_STATE`.
+        length: The length of a remote frame, which carries no data; else that of *data*.
+    """
+    return FRAME.pack(0, can_id, len(data) if length is None else length, flags, 0, data)
+
+
+_INVALID = 255
+
+
+def _length_table() -> NDArray[np.uint8]:
+    """On-bus length by remote << 9 | fd << 8 | len, `_INVALID` where there can be none."""
+    table = np.full(1024, _INVALID, np.uint8)
+    table[:9] = table[512:521] = range(9)
+    # A controller sends a DLC, so a length between two DLCs goes out as the next one, zero-filled.
+    for length in range(65):
+        table[256 + length] = next(n for n in FD_LENGTHS if n >= length)
+    return table
+
+
+_LENGTH = _length_table()
+_FLAGS = np.array(
+    [f & (FD | BIT_RATE_SWITCH | ERROR_STATE) if f & FD else 0 for f in range(256)], np.uint8
+)
+_ID_BITS = np.array(
+    # by ERROR | REMOTE << 1 | EXTENDED << 2; an error frame's class takes 29 bits without EXTENDED
+    [top << 29 | (0x1FFFFFFF if top & 0b101 else 0x7FF) for top in range(8)],
+    np.uint32,
+)
+# Eight bytes at a time: a row of masks for each number of data bytes that count.
+_WORDS = np.dtype(
+    {"names": ["words"], "formats": [(np.uint64, (8,))], "offsets": [16], "itemsize": 80}
+)
+_MASK = np.array([[255] * n + [0] * (64 - n) for n in range(65)], np.uint8).view(np.uint64)
+
+
+def to_bus(records: Records, t_ns: int) -> None:
+    """Make *records*, as a node sent them, what a bus carries, in place.
+
+    Stamps them with *t_ns*; clears bytes beyond the length, bits that mean nothing, and the data
+    of remote frames; rounds CAN FD lengths up to one that exists.
+
+    Raises:
+        WireError: A classic frame longer than 8 bytes, a CAN FD one longer than 64, or a remote
+            CAN FD frame. Nothing of *records* may be used then.
+    """
+    ids = records["can_id"]
+    index = (records["flags"].astype(np.uint16) & FD) << 6
+    index |= records["len"]
+    index |= ((ids >> 21) & 0x200).astype(np.uint16)
+    lengths = _LENGTH[index]
+    if lengths.max(initial=0) == _INVALID:
+        bad = records[int(np.argmax(lengths == _INVALID))]
+        kind = "CAN FD" if bad["flags"] & FD else "classic"
+        remote = " remote" if bad["can_id"] & REMOTE else ""
+        raise WireError(
+            f"got a {kind}{remote} frame of {bad['len']} bytes, which CAN does not have"
+        )
+    records["t_ns"] = t_ns
+    records["can_id"] = ids & _ID_BITS[ids >> 29]
+    records["len"] = lengths
+    records["flags"] = _FLAGS[records["flags"]]
+    records["reserved"] = 0
+    words = records.view(_WORDS)["words"]
+    words &= _MASK[np.where(index & 0x200, 0, lengths)]
+
+
+def overflow(lost: int, t_ns: int) -> bytes:
+    """Return the error frame that tells a node that it missed *lost* frames.
+
+    It is SocketCAN's: class `ERR_CONTROLLER` with `ERR_RX_OVERFLOW`; data[5:8], which are free for
+    the controller's use, hold the number, little-endian, at most 2**24 - 1.
+    """
+    count = min(lost, 0xFFFFFF).to_bytes(3, "little")
+    data = bytes((0, ERR_RX_OVERFLOW, 0, 0, 0)) + count
+    return FRAME.pack(t_ns, ERROR | ERR_CONTROLLER, 8, 0, 0, data)
