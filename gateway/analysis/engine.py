@@ -13,6 +13,8 @@ from gateway.analysis.silence import Silence
 from gateway.analysis.state import RULE_STATE, Event, RuleStates
 from gateway.record import ALARM, Alarms, Samples
 
+__all__ = ["RULE_STATE", "Engine"]
+
 
 class Engine:
     """Threshold rules as a pure function of the samples: no clock, no I/O.

@@ -87,12 +87,12 @@ class Rule:
         return _decimal_sum(self.high, -self.deadband)
 
     @classmethod
-    def from_config(cls, index: int, config: RuleConfig, signal: Signal, source: int) -> Rule:
+    def from_config(cls, config: RuleConfig, index: int, signal: Signal, source: int) -> Rule:
         """Check what *config* means and return it as a rule.
 
         Args:
-            index: Its position in the configuration.
             config: The ``[[rule]]`` table.
+            index: Its position in the configuration.
             signal: What its ``signal`` names.
             source: The position of the source that delivers that signal.
 

@@ -1,0 +1,103 @@
+"""Alarm events as text: a JSON line for programs, a line for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import click
+import msgspec
+import numpy as np
+
+from gateway.analysis.rules import Condition, Rule
+from gateway.clock import NS_PER_S, format_utc
+from gateway.record import AlarmKind
+
+_STYLES: dict[str, dict[str, Any]] = {
+    "info": {"fg": "cyan"},
+    "warning": {"fg": "yellow", "bold": True},
+    "critical": {"fg": "white", "bg": "red", "bold": True},
+}
+_CLEARED_STYLE = {"fg": "green"}
+_ENCODE = msgspec.json.Encoder().encode
+
+
+class AlarmText:
+    """Puts an `ALARM` record into words.
+
+    Args:
+        rules: Every rule that an event may come from, in any order.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = {rule.index: rule for rule in rules}
+
+    def json(self, alarm: np.void) -> bytes:
+        """Return *alarm* as one line of JSON in UTF-8, line feed included.
+
+        The keys and their order are what programs rely on; ``rate`` follows for a rule on the
+        rate. Numbers are the shortest that give the same float back; null stands for a value that
+        was never seen and for an infinite one, which JSON has no number for.
+        """
+        rule = self._rules[int(alarm["rule"])]
+        event: dict[str, str | int | float] = {
+            "event": AlarmKind(alarm["kind"]).name.lower(),
+            "rule": rule.name,
+            "signal": rule.signal.full_name,
+            "value": float(alarm["value"]),
+            "unit": rule.signal.unit,
+            "severity": rule.severity,
+            "message": rule.message,
+            "t_ns": int(alarm["t_ns"]),
+            "time": format_utc(int(alarm["t_ns"]) + int(alarm["wall_offset_ns"])),
+        }
+        if rule.condition is Condition.RATE_ABOVE:
+            event["rate"] = float(alarm["rate"])
+        return _ENCODE(event) + b"\n"
+
+    def line(self, alarm: np.void, color: bool = False) -> str:
+        """Return *alarm* as one line for a person, without a line feed.
+
+        Args:
+            alarm: An `ALARM` record.
+            color: Whether to mark the severity by colour, with ANSI escape sequences.
+
+        Returns:
+            Such as ``20:00:00.123 WARNING  engine_hot: High engine temperature:
+            can0.EngineStatus.ENGINE_TEMP = 111.25 degC (above 110)``, the time in UTC. A cleared
+            alarm has ``cleared`` in place of the severity.
+        """
+        rule = self._rules[int(alarm["rule"])]
+        time = format_utc(int(alarm["t_ns"]) + int(alarm["wall_offset_ns"]))[11:23]
+        raised = alarm["kind"] == AlarmKind.RAISED
+        word = rule.severity.upper() if raised else "cleared"
+        style = _STYLES[rule.severity] if raised else _CLEARED_STYLE
+        marked = click.style(word, **style) if color else word
+        # As wide as the longest word, so that the names stand below each other.
+        marked += " " * (len("CRITICAL") - len(word))
+        said = "" if rule.message == rule.name else " ".join(rule.message.split()) + ": "
+        value = float(alarm["value"])
+        shown = "no value yet" if math.isnan(value) else _with_unit(value, rule.signal.unit)
+        why = _condition(rule, float(alarm["rate"]))
+        why = why if raised else f"was {why}"
+        return f"{time} {marked} {rule.name}: {said}{rule.signal.full_name} = {shown} ({why})"
+
+
+def _condition(rule: Rule, rate: float) -> str:
+    match rule.condition:
+        case Condition.ABOVE:
+            return f"above {rule.high:g}"
+        case Condition.BELOW:
+            return f"below {rule.low:g}"
+        case Condition.OUTSIDE:
+            return f"outside {rule.low:g} to {rule.high:g}"
+        case Condition.RATE_ABOVE:
+            limit = _with_unit(rule.high, f"{rule.signal.unit}/s")
+            return f"rising by more than {limit}: {rate:.6g}"
+        case Condition.STALE_AFTER:
+            return f"silent for {rule.stale_after_ns / NS_PER_S:g} s"
+
+
+def _with_unit(value: float, unit: str) -> str:
+    return f"{value:.6g} {unit}".rstrip()

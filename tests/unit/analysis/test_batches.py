@@ -1,0 +1,135 @@
+"""However the samples are cut, the engine says what the plain sample-by-sample rules say."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.analysis.engine import Engine
+from gateway.analysis.state import RULE_STATE
+from gateway.clock import NS_PER_MS
+from gateway.record import SAMPLE, TICK, Quality
+
+SIGNALS, SOURCES = 3, 2
+LEVELS = st.integers(-4, 4).map(float)
+SHORT = st.integers(0, 4).map(lambda n: n * 0.01)
+
+
+@st.composite
+def rule_keys(draw):
+    condition = draw(st.sampled_from(["above", "below", "outside", "rate_above", "stale_after"]))
+    keys = {
+        "signal_index": draw(st.integers(0, SIGNALS - 1)),
+        "source": draw(st.integers(0, SOURCES - 1)),
+        "on_delay": draw(SHORT),
+        "off_delay": draw(SHORT),
+    }
+    if condition == "stale_after":
+        return keys | {"stale_after": draw(st.integers(1, 5)) * 0.01}
+    keys["deadband"] = draw(st.sampled_from([0.0, 0.5, 1.0]))
+    if condition == "outside":
+        low = draw(LEVELS)
+        return keys | {"outside": (low, low + draw(st.integers(2, 4)))}
+    scale = 100.0 if condition == "rate_above" else 1.0
+    return keys | {condition: draw(LEVELS) * scale}
+
+
+@st.composite
+def streams(draw):
+    """Samples and ticks at steps of 10 ms, forward or (in some streams) also back."""
+    n = draw(st.integers(1, 60))
+    step = st.integers(-3, 3) if draw(st.booleans()) else st.integers(0, 3)
+    columns = (
+        draw(st.lists(step, min_size=n, max_size=n)),
+        draw(st.lists(st.integers(0, SIGNALS + 2), min_size=n, max_size=n)),
+        draw(st.lists(st.integers(-6, 6), min_size=n, max_size=n)),
+        draw(st.lists(st.sampled_from([0, 0, 0, 1, 2]), min_size=n, max_size=n)),
+        draw(st.lists(st.integers(0, SOURCES - 1), min_size=n, max_size=n)),
+    )
+    samples = np.zeros(n, SAMPLE)
+    samples["t_ns"] = np.cumsum(columns[0]) * 10 * NS_PER_MS
+    samples["signal"] = columns[1]
+    samples["signal"][samples["signal"] > SIGNALS] = TICK
+    samples["value"] = columns[2]
+    samples["quality"] = columns[3]
+    samples["source"] = columns[4]
+    invalid = (samples["quality"] == Quality.INVALID) & (samples["value"] > 0)
+    samples["value"][invalid] = np.nan
+    return samples
+
+
+def as_told(alarms):
+    return [
+        (
+            int(alarm["order"]),
+            int(alarm["rule"]),
+            alarm["kind"],
+            int(alarm["t_ns"]),
+            repr(float(alarm["value"])),
+            None if math.isnan(alarm["rate"]) else float(alarm["rate"]),
+        )
+        for alarm in alarms
+    ]
+
+
+def as_expected(events):
+    return [(*event[:4], repr(event[4]), event[5]) for event in events]
+
+
+def cut(samples, cuts):
+    edges = sorted({0, len(samples), *(c % len(samples) for c in cuts)})
+    return [(a, samples[a:b]) for a, b in pairwise(edges)]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    keys=st.lists(rule_keys(), min_size=1, max_size=6),
+    samples=streams(),
+    cuts=st.lists(st.integers(0, 59), max_size=8),
+)
+def test_any_batching_gives_the_events_of_sample_by_sample_rules(
+    rule, reference, keys, samples, cuts
+):
+    rules = [rule(index=n, **k) for n, k in enumerate(keys)]
+    engine = Engine(rules)
+    said = [engine.feed(batch, 0, start) for start, batch in cut(samples, cuts)]
+    assert as_told(np.concatenate(said)) == as_expected(reference(rules).feed(samples))
+
+
+@settings(max_examples=100, deadline=None)
+@given(keys=st.lists(rule_keys(), min_size=1, max_size=4), samples=streams(), at=st.integers(0, 59))
+def test_an_engine_that_takes_over_anothers_state_goes_on_as_if_it_were_the_same(
+    rule, keys, samples, at
+):
+    rules = [rule(index=n, **k) for n, k in enumerate(keys)]
+    at %= len(samples)
+    memory = np.zeros(len(rules), RULE_STATE)
+    before = Engine(rules, memory).feed(samples[:at], 0, 0)
+    after = Engine(rules, memory).feed(samples[at:], 0, at)
+    whole = Engine(rules).feed(samples)
+    assert as_told(np.concatenate((before, after))) == as_told(whole)
+
+
+@settings(max_examples=100, deadline=None)
+@given(keys=st.lists(rule_keys(), min_size=2, max_size=5), samples=streams())
+def test_a_rule_says_the_same_whatever_other_rules_stand_beside_it(rule, keys, samples):
+    rules = [rule(index=n, **k) for n, k in enumerate(keys)]
+    together = as_told(Engine(rules).feed(samples))
+    for each in rules:
+        alone = as_told(Engine([each]).feed(samples))
+        assert alone == [event for event in together if event[1] == each.index]
+
+
+@settings(max_examples=100, deadline=None)
+@given(keys=st.lists(rule_keys(), min_size=1, max_size=4), samples=streams())
+def test_feeding_a_subset_with_its_positions_keeps_the_positions_of_the_lane(rule, keys, samples):
+    rules = [rule(index=n, **k) for n, k in enumerate(keys)]
+    watched = {each.signal.index for each in rules}
+    mine = np.flatnonzero(np.isin(samples["signal"], [*watched, TICK]))
+    part = Engine(rules).feed(samples[mine], 3, mine.astype(np.uint64))
+    assert as_told(part) == as_told(Engine(rules).feed(samples))
+    assert (part["lane"] == 3).all()
