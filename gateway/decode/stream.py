@@ -1,13 +1,18 @@
-"""What every decoder of a byte stream promises."""
+"""What every decoder of a byte stream promises, and which one reads what."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Protocol
 
+from gateway.config.model import ReplayConfig, SerialConfig
 from gateway.counters import Counters
+from gateway.decode.csv import CsvDecoder
+from gateway.decode.framed import FramedDecoder
+from gateway.decode.lines import LinesDecoder
+from gateway.decode.nmea0183 import Nmea0183Decoder
 from gateway.record import Origin, Samples
-from gateway.signals import Signal
+from gateway.signals import Signal, SignalTable
 
 
 class StreamDecoder(Protocol):
@@ -38,6 +43,33 @@ class StreamDecoder(Protocol):
         """
         ...
 
-    def reset(self) -> None:
-        """Forget a half-received unit, as after the link was lost."""
+    def reset(self, midway: bool = False) -> int:
+        """Forget a half-received unit, as after the link was lost.
+
+        Args:
+            midway: The next bytes may begin inside a unit. Where such a half would not be
+                noticed by itself it is passed over, and counted as lost, "incomplete".
+
+        Returns:
+            1 if there was one, 0 if not. It was not counted yet; the caller does.
+        """
         ...
+
+
+def make_stream_decoder(
+    config: SerialConfig | ReplayConfig, table: SignalTable, source_index: int
+) -> StreamDecoder:
+    """Return a new decoder of what *config* says travels on the line or in the recording.
+
+    Raises:
+        ValueError: It is not a byte stream: a recording of CAN frames.
+    """
+    if config.protocol is None:
+        raise ValueError("got a recording of CAN frames, expected a byte stream")
+    if config.protocol == "nmea0183":
+        return Nmea0183Decoder(config.name, source_index, table)
+    if config.protocol == "lines":
+        return LinesDecoder(config.name, source_index, table, config.fields)
+    if config.protocol == "csv":
+        return CsvDecoder(config.name, source_index, table, config.fields, config.separator)
+    return FramedDecoder(config.name, source_index, table, config.frames)
