@@ -7,13 +7,14 @@ file, or several tables of it, is checked in `gateway.config.consistency`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
-from gateway.clock import NS_PER_S, parse_duration
+from gateway.clock import NS_PER_MS, NS_PER_S, parse_duration
 from gateway.config.show import as_toml, one_of
 
 _FINITE = 1.7e308
@@ -89,10 +90,17 @@ class GatewayConfig(Section, frozen=True, kw_only=True):
     Attributes:
         name: The gateway's name in logs and in `gateway status`.
         ring_capacity: Samples that each producer's lane holds, rounded up to a power of two.
+        latency: How long what has arrived may wait, so that more is read with it; at most a
+            second. Every reading costs a wake-up, so more of it keeps a small computer cool.
     """
 
     name: Name = "gateway"
     ring_capacity: Annotated[int, Meta(ge=64, le=1 << 24)] = 1 << 15
+    latency: Duration = Duration(5 * NS_PER_MS)
+
+    def __post_init__(self) -> None:
+        if self.latency > NS_PER_S:
+            raise FieldError("latency", f"{self.latency / NS_PER_S:g} s", "at most '1s'")
 
 
 class AnalyzersConfig(Section, frozen=True, kw_only=True):
@@ -302,10 +310,12 @@ class RuleConfig(Section, frozen=True, kw_only=True):
         signal: ``signal``, ``message.signal`` or ``source.message.signal``.
         above: Fires when the value is greater than this (strictly), in the signal's unit.
         below: Fires when it is less.
-        outside: Fires when it is less than the first or greater than the second.
+        outside: Fires when it is less than the first or greater than the second, which is the
+            greater of the two.
         rate_above: Fires when the value rises by more than this a second.
         stale_after: Fires when no valid sample has come for this long.
-        deadband: How far back beyond the threshold the value must go before it clears.
+        deadband: How far back beyond the threshold the value must go before it clears, in the
+            threshold's unit; none with ``stale_after``.
         on_delay: How long the condition must have held before the alarm is raised.
         off_delay: How long the value must have been back before it is cleared.
         severity: For people and for what comes after.
@@ -337,16 +347,17 @@ class RuleConfig(Section, frozen=True, kw_only=True):
             )
         if self.outside is not None:
             low, high = self.outside
-            if low > high:
+            if low >= high:
                 raise FieldError(
                     "outside", as_toml(self.outside), "[low, high], the lower number first"
                 )
-            if low + self.deadband > high - self.deadband:
+            # As the person who wrote it subtracts: in binary, 0.5 - 0.1 is less than 2 * 0.2.
+            half = (Decimal(repr(high)) - Decimal(repr(low))) / 2
+            if Decimal(repr(self.deadband)) > half:
                 raise FieldError(
                     "deadband",
                     as_toml(self.deadband),
-                    f"at most half the width of outside, {as_toml(high / 2 - low / 2)}"
-                    " (it would never clear)",
+                    f"at most half the width of outside, {half:g} (or it would never clear)",
                 )
         if self.stale_after is not None:
             if self.stale_after <= 0:

@@ -371,6 +371,16 @@ TOGETHER = [
         'rule "hot".outside: got [5.0, -5.0], expected [low, high], the lower number first',
     ),
     case(
+        "a span without width",
+        CAN + RULE + "outside = [5, 5]\n",
+        'rule "hot".outside: got [5.0, 5.0], expected [low, high], the lower number first',
+    ),
+    case(
+        "a latency that nobody would wait for",
+        "[gateway]\nlatency = '1.5s'\n" + CAN,
+        "gateway.latency: got 1.5 s, expected at most '1s'",
+    ),
+    case(
         "a span of three numbers",
         CAN + RULE + "outside = [1, 2, 3]\n",
         'rule "hot".outside: got [1, 2, 3], expected [low, high], two finite numbers,'
@@ -380,7 +390,7 @@ TOGETHER = [
         "a span with a deadband that meets in the middle",
         CAN + RULE + "outside = [0, 10]\ndeadband = 5.5\n",
         'rule "hot".deadband: got 5.5, expected at most half the width of outside, 5.0'
-        " (it would never clear)",
+        " (or it would never clear)",
     ),
     case(
         "silence that is reported at once",
