@@ -9,7 +9,7 @@
      |    +-- LinkClosedError   *we* closed it                (a bug if it escapes)
      |    +-- LinkLostError     the other end went away       (unplugged, link down)
      +-- RingError              the shared memory
-          +-- RingTimeout       full or empty until the deadline; nothing was moved
+          +-- RingTimeout       full or empty until the deadline
           +-- RingClosed        end of stream
           +-- RingEvicted       this reader was declared dead and its place given away
 
@@ -80,11 +80,23 @@ class RingError(GatewayError):
 
 
 class RingTimeout(RingError):  # noqa: N818 - not an error: the caller asked for a limit
-    """The deadline passed while the ring was full (``put``) or empty (``get``)."""
+    """The deadline passed while the ring was full (``put``) or empty (``get``).
+
+    Attributes:
+        published: For ``put``: how many records, from the first on, were published all the same.
+    """
+
+    published: int = 0
 
 
 class RingClosed(RingError):  # noqa: N818 - not an error: the stream ended
-    """Put after the end of stream was declared, or get after it was reached."""
+    """Put after the end of stream was declared, or get after it was reached.
+
+    Attributes:
+        published: For ``put``: how many records, from the first on, were published before.
+    """
+
+    published: int = 0
 
 
 class RingEvicted(RingError):  # noqa: N818 - a fact about this reader, told once
