@@ -123,7 +123,7 @@ class Bus:
         self._capacity = queue_frames * wire.RECORD_SIZE
         self._patience_ns = patience_ns
         self._nodes: list[Node] = []
-        self._left: list[NodeReport] = []
+        self._joined: list[Node] = []
         self._full: set[Node] = set()
 
     @property
@@ -139,12 +139,18 @@ class Bus:
     def join(self, node: Node) -> None:
         """Put *node* on the bus; it gets what is sent from now on."""
         self._nodes.append(node)
+        self._joined.append(node)
 
     def leave(self, node: Node) -> None:
-        """Take *node* off the bus; its part in the ledger stays."""
+        """Give *node* nothing any more; its part in the ledger stays.
+
+        It may still `offer` what it had sent before. Leaving twice is allowed.
+        """
+        if node not in self._nodes:
+            return
         self._nodes.remove(node)
         self._full.discard(node)
-        self._left.append(_report(node))
+        node.queue.clear()  # how much there was is still in `queued`
 
     def offer(self, sender: Node, data: bytes | bytearray | memoryview, now_ns: int) -> None:
         """Carry the records in *data*, which *sender* sent, to all others, stamped *now_ns*.
@@ -202,8 +208,8 @@ class Bus:
         return min(map(self._deadline, self._full), default=None)
 
     def report(self) -> list[NodeReport]:
-        """Return the ledger, nodes that left first."""
-        return [*self._left, *map(_report, self._nodes)]
+        """Return the ledger, a row for each that ever joined, in that order."""
+        return [_report(node) for node in self._joined]
 
     def _deliver(self, node: Node, block: memoryview, now_ns: int) -> None:
         if node.overrun:

@@ -26,10 +26,7 @@ def connect(bus: str, hello: wire.Hello) -> tuple[socket.socket, wire.Welcome]:
         sock.settimeout(HANDSHAKE_TIMEOUT_S)
         sock.connect(address)
         sock.sendall(hello.pack())
-        answer = sock.recv(wire.GREETING.size, socket.MSG_WAITALL)
-        if len(answer) < wire.GREETING.size:
-            raise ConnectionResetError  # noqa: TRY301 - it is told with the other ways to go away
-        welcome = wire.Welcome.unpack(answer)
+        welcome = wire.Welcome.unpack(_receive(sock, wire.GREETING.size))
         sock.settimeout(None)
     except (ConnectionError, FileNotFoundError):
         sock.close()
@@ -46,6 +43,16 @@ def connect(bus: str, hello: wire.Hello) -> tuple[socket.socket, wire.Welcome]:
         sock.close()
         raise
     return sock, welcome
+
+
+def _receive(sock: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        more = sock.recv(size - len(data))
+        if not more:
+            raise ConnectionResetError
+        data += more
+    return data
 
 
 def running_buses() -> list[str]:

@@ -88,7 +88,7 @@ class BusServer:
     @property
     def pending(self) -> bool:
         """Whether frames wait for nodes that joined by the socket and are not overrun."""
-        return any(link.node.queued and not link.node.overrun for link in self._links if link.node)
+        return any(link.node.queue and not link.node.overrun for link in self._links if link.node)
 
     def settle(self) -> int | None:
         """Send what is queued, hold senders back or let them go on.
@@ -97,7 +97,7 @@ class BusServer:
             The time by which it is to be called again, None for no need.
         """
         for link in tuple(self._links):
-            if link.node is not None and link.node.queued and not link.congested:
+            if link.node is not None and link.node.queue and not link.congested:
                 self._write(link)
         deadline = self.bus.advance(self._clock_ns())
         blocked = self.bus.blocked
@@ -168,7 +168,7 @@ class BusServer:
         node = link.node
         if node is None:
             return
-        while node.queued:
+        while node.queue:
             blocks = list(islice(node.queue, _BLOCKS_PER_WRITE))
             try:
                 size = link.sock.sendmsg(blocks, (), socket.MSG_NOSIGNAL)
@@ -176,8 +176,10 @@ class BusServer:
                 link.congested = True
                 return
             except OSError:
-                self._drop(link)
-                return
+                # It closed its end. What it had sent before that may still wait to be read, so
+                # the link stays until there is no more.
+                self.bus.leave(node)
+                break
             self.bus.took(node, size, self._clock_ns())
         link.congested = False
 

@@ -104,7 +104,8 @@ class Hello(NamedTuple):
             WireError: They are not a hello of this version.
         """
         word, name = _greeting(data)
-        if word & ~(HelloFlag.OWN_FRAMES | HelloFlag.LISTEN_ONLY):
+        # On integers: the complement of an IntFlag has only its own bits.
+        if word & ~int(HelloFlag.OWN_FRAMES | HelloFlag.LISTEN_ONLY):
             raise WireError(f"got hello flags {word:#x}, expected only bits 0 and 1")
         return cls(name, HelloFlag(word))
 

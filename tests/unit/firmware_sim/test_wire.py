@@ -1,0 +1,150 @@
+import struct
+
+import numpy as np
+import pytest
+
+from firmware_sim import wire
+from firmware_sim.errors import WireError
+
+
+def on_bus(record: bytes, t_ns: int = 1) -> dict[str, object]:
+    """What the bus makes of one record that a node sent."""
+    records = np.frombuffer(record, wire.RECORD).copy()
+    wire.to_bus(records, t_ns)
+    t_ns, can_id, length, flags, reserved, data = wire.FRAME.unpack(records.tobytes())
+    return {
+        "t_ns": t_ns,
+        "id": can_id,
+        "len": length,
+        "flags": flags,
+        "res": reserved,
+        "data": data,
+    }
+
+
+def test_a_record_is_the_time_and_linux_struct_canfd_frame():
+    record = wire.pack_frame(0x123, b"\x11\x22", flags=wire.FD)
+    assert len(record) == 80
+    assert record[:16] == struct.pack("=qIBBBB", 0, 0x123, 2, 4, 0, 0)
+    assert record[16:18] == b"\x11\x22"
+    assert record[18:] == bytes(62)
+    assert wire.RECORD.itemsize == wire.FRAME.size == 80
+
+
+def test_hello_is_magic_version_flags_and_name_in_64_bytes():
+    packed = wire.Hello("gateway", wire.HelloFlag.OWN_FRAMES).pack()
+    assert packed == b"FWSIMBUS" + struct.pack("=II", 1, 1) + b"gateway".ljust(48, b"\0")
+    assert wire.Hello.unpack(packed) == wire.Hello("gateway", wire.HelloFlag.OWN_FRAMES)
+
+
+def test_welcome_is_magic_version_bit_rate_and_name_in_64_bytes():
+    packed = wire.Welcome("can0", 500_000).pack()
+    assert packed == b"FWSIMBUS" + struct.pack("=II", 1, 500_000) + b"can0".ljust(48, b"\0")
+    assert wire.Welcome.unpack(packed) == wire.Welcome("can0", 500_000)
+
+
+def test_a_node_name_that_is_too_long_is_cut_between_characters():
+    assert wire.Hello.unpack(wire.Hello("é" * 40).pack()).name == "é" * 24
+    assert wire.Hello.unpack(wire.Hello("x" + "é" * 40).pack()).name == "x" + "é" * 23
+
+
+@pytest.mark.parametrize(
+    ("hello", "says"),
+    [
+        pytest.param(b"GARBAGE!" + bytes(56), "got b'GARBAGE!', expected b'FWSIMBUS'", id="magic"),
+        pytest.param(
+            b"FWSIMBUS" + struct.pack("=II", 7, 0) + bytes(48),
+            "got protocol version 7, expected 1",
+            id="version",
+        ),
+        pytest.param(
+            b"FWSIMBUS" + struct.pack("=II", 1, 0x10) + bytes(48),
+            "got hello flags 0x10",
+            id="flags",
+        ),
+        pytest.param(
+            b"FWSIMBUS" + struct.pack("=II", 1, 0) + b"\xff".ljust(48, b"\0"), "UTF-8", id="name"
+        ),
+    ],
+)
+def test_a_hello_that_is_none_is_refused_and_the_reason_said(hello, says):
+    with pytest.raises(WireError, match=says):
+        wire.Hello.unpack(hello)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "x" * 48, "with space"])
+def test_a_bus_name_that_no_socket_could_have_is_refused(name):
+    with pytest.raises(ValueError, match="expected 1 to 47 letters"):
+        wire.address(name)
+
+
+def test_the_bus_stamps_frames_with_its_own_time():
+    assert on_bus(wire.FRAME.pack(999, 1, 0, 0, 0, b""), t_ns=42)["t_ns"] == 42
+
+
+def test_bytes_beyond_the_length_and_bits_without_a_meaning_do_not_cross_the_bus():
+    dirty = wire.FRAME.pack(0, 0x123, 3, 0xFB, 0xABCD, b"\xff" * 64)
+    assert on_bus(dirty) == {
+        "t_ns": 1,
+        "id": 0x123,
+        "len": 3,
+        "flags": 0,
+        "res": 0,
+        "data": b"\xff\xff\xff".ljust(64, b"\0"),
+    }
+
+
+def test_fd_flags_cross_the_bus_and_unknown_ones_do_not():
+    assert on_bus(wire.pack_frame(1, b"", flags=0xFF))["flags"] == (
+        wire.FD | wire.BIT_RATE_SWITCH | wire.ERROR_STATE
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "carried"), [(0, 0), (8, 8), (9, 12), (13, 16), (24, 24), (33, 48), (49, 64), (64, 64)]
+)
+def test_an_fd_length_between_two_dlcs_goes_out_as_the_next_one_zero_filled(sent, carried):
+    frame = on_bus(wire.pack_frame(1, b"\xaa" * sent, flags=wire.FD))
+    assert frame["len"] == carried
+    assert frame["data"] == (b"\xaa" * sent).ljust(64, b"\0")
+
+
+def test_a_remote_frame_keeps_its_length_and_carries_no_data():
+    frame = on_bus(wire.FRAME.pack(0, 0x7 | wire.REMOTE, 5, 0, 0, b"\xff" * 8))
+    assert (frame["id"], frame["len"], frame["data"]) == (0x7 | wire.REMOTE, 5, bytes(64))
+
+
+@pytest.mark.parametrize(
+    ("sent", "carried"),
+    [
+        pytest.param(0x1FFFF7FF, 0x7FF, id="a standard id has 11 bits"),
+        pytest.param(wire.EXTENDED | 0x1FFFFFFF, wire.EXTENDED | 0x1FFFFFFF, id="an extended 29"),
+        pytest.param(wire.ERROR | 0x10000004, wire.ERROR | 0x10000004, id="an error class 29"),
+    ],
+)
+def test_an_id_keeps_the_bits_it_has(sent, carried):
+    assert on_bus(wire.pack_frame(sent))["id"] == carried
+
+
+@pytest.mark.parametrize(
+    ("record", "says"),
+    [
+        pytest.param(wire.FRAME.pack(0, 1, 9, 0, 0, b""), "classic frame of 9 bytes", id="classic"),
+        pytest.param(wire.FRAME.pack(0, 1, 65, 4, 0, b""), "CAN FD frame of 65 bytes", id="fd"),
+        pytest.param(
+            wire.FRAME.pack(0, 1 | wire.REMOTE, 1, 4, 0, b""), "CAN FD remote frame", id="fd remote"
+        ),
+    ],
+)
+def test_what_can_does_not_have_is_refused(record, says):
+    good = wire.pack_frame(1, b"ok")
+    with pytest.raises(WireError, match=says):
+        wire.to_bus(np.frombuffer(good + record + good, wire.RECORD).copy(), 1)
+
+
+def test_the_overflow_notice_is_socketcans_and_says_how_many_were_lost():
+    frame = np.frombuffer(wire.overflow(70_000, 5), wire.RECORD)[0]
+    assert frame["can_id"] == 0x20000004
+    assert frame["data"][1] == 0x01
+    assert int.from_bytes(bytes(frame["data"][5:8]), "little") == 70_000
+    assert frame["t_ns"] == 5
