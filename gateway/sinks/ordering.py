@@ -78,6 +78,11 @@ class AlarmMerge:
         self._held = held[~leaves]
         return _by_arrival(held[leaves])
 
+    def rest(self) -> Alarms:
+        """Return all that is held, in order: for when no analyzer will emit any more."""
+        lanes = np.concatenate((self._held["lane"], self._early["lane"]))
+        return self.pop(np.full(int(lanes.max(initial=0)) + 1, np.iinfo(np.uint64).max), 0)
+
     def _sorted_once(self, alarms: Alarms) -> Alarms:
         """Return *alarms* lane by lane in order, without those that are or were there before."""
         both = np.concatenate((self._early, alarms))
