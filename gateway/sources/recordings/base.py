@@ -6,16 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator
 from pathlib import Path
 
-import numpy as np
-
 from gateway.counters import Counters
 from gateway.errors import RecordingError
-from gateway.record import FRAME, Frames
-
-Row = tuple[int, int, int, int, int, int, bytes]
-"""The fields of one `FRAME`, the data without its padding."""
-
-_ROW = np.dtype([(n, FRAME[n] if n != "data" else np.dtype("S64")) for n in FRAME.names or ()])
+from gateway.record import Frames
 
 MOST_CHANNELS = 256
 """``FRAME["channel"]`` is one byte."""
@@ -71,8 +64,3 @@ class Recording(ABC):
         self.damage = RecordingError(self.path, where, got, expected)
         counters.received += 1
         counters.lost["damaged"] += 1
-
-
-def frames_of(rows: list[Row]) -> Frames:
-    """Return *rows* as an array of `FRAME`."""
-    return np.array(rows, _ROW).view(FRAME)

@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 from gateway.clock import NS_PER_S
 from gateway.counters import Counters
 from gateway.record import FRAME, CanId, FrameFlag, Frames, Origin
+from gateway.sources.can_message import frames_of
 from gateway.sources.recordings import digits
-from gateway.sources.recordings.base import Recording, frames_of
+from gateway.sources.recordings.base import Recording
 from gateway.sources.recordings.text import TextFile
 
 LINE = re.compile(

@@ -12,8 +12,9 @@ import can
 from gateway.clock import NS_PER_MS, NS_PER_S
 from gateway.counters import Counters
 from gateway.errors import RecordingError
-from gateway.record import CanId, FrameFlag, Frames, Origin
-from gateway.sources.recordings.base import Recording, Row, frames_of
+from gateway.record import Frames, Origin
+from gateway.sources.can_message import Row, frame_row, frames_of
+from gateway.sources.recordings.base import Recording
 
 SUFFIXES = frozenset({".asc", ".blf", ".trc", ".csv", ".db", ".mf4"})
 
@@ -104,30 +105,12 @@ class LibraryRecording(Recording):
                 counters.received += 1
                 counters.lost["malformed"] += 1
                 continue
-            rows.append(frame_row(message, start_ns + to_ns(message.timestamp), channel))
+            rows.append(
+                frame_row(message, start_ns + to_ns(message.timestamp), channel, Origin.RECORDED)
+            )
             if len(rows) == _CHUNK:
                 return True
         return False
-
-
-def frame_row(
-    message: can.Message, t_ns: int, channel: int = 0, origin: Origin = Origin.RECORDED
-) -> Row:
-    """Return *message* as a row of `FRAME`."""
-    can_id = message.arbitration_id & 0x1FFF_FFFF
-    if message.is_error_frame:
-        can_id |= CanId.ERROR
-    elif message.is_extended_id:
-        can_id |= CanId.EXTENDED
-    if message.is_remote_frame:
-        can_id |= CanId.REMOTE
-    flags = FrameFlag.FD if message.is_fd else 0
-    flags |= FrameFlag.BIT_RATE_SWITCH if message.bitrate_switch else 0
-    flags |= FrameFlag.ERROR_STATE if message.error_state_indicator else 0
-    flags |= 0 if message.is_rx else FrameFlag.TRANSMITTED
-    data = bytes(message.data or b"")[:64]
-    length = min(message.dlc, 8) if message.is_remote_frame else len(data)
-    return t_ns, can_id, length, flags, channel, origin, data
 
 
 def to_ns(seconds: float) -> int:

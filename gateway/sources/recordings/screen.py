@@ -24,7 +24,8 @@ from pathlib import Path
 from gateway.clock import NS_PER_MS, NS_PER_S
 from gateway.counters import Counters
 from gateway.record import CanId, FrameFlag, Frames, Origin
-from gateway.sources.recordings.base import Recording, Row, frames_of
+from gateway.sources.can_message import Row, frames_of
+from gateway.sources.recordings.base import Recording
 from gateway.sources.recordings.text import TextFile
 
 LINE = re.compile(

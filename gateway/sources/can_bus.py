@@ -1,0 +1,89 @@
+"""A CAN bus as a source."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from gateway.clock import SYSTEM_CLOCK, Clock
+from gateway.config.model import CanConfig, Config
+from gateway.counters import Counters
+from gateway.decode.database import FrameDatabase
+from gateway.decode.frames import FrameDecoder
+from gateway.errors import LinkClosedError
+from gateway.record import FRAME, SAMPLE, Samples
+from gateway.signals import SignalTable
+from gateway.sources.readers import choose_reader
+
+BATCH = 1024
+"""Frames that one `read` takes at most."""
+
+
+class CanSource:
+    """``type = "can"``: the `Source` that reads a bus through the reader chosen for it.
+
+    Args:
+        config: The source's section.
+        whole: The whole configuration, which knows its folder.
+        signals: Where its signals are registered.
+        index: Its position in the configuration.
+        clock: What stamps frames that come without a time.
+
+    Raises:
+        DatabaseError: A database cannot be used.
+    """
+
+    unit = "frames"
+    live = True
+
+    def __init__(
+        self,
+        config: CanConfig,
+        whole: Config,
+        signals: SignalTable,
+        index: int,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.name = config.name
+        self.counters = Counters()
+        database = FrameDatabase.load([whole.resolve(file) for file in config.dbc])
+        self.signals = database.register(signals, config.name)
+        self._decoder = FrameDecoder([database], [self.signals], index)
+        self._reader = choose_reader(config, clock, self.counters)
+        self._frames = np.zeros(BATCH, FRAME)
+        self._open = False
+
+    def select(self, wanted: Collection[int]) -> None:
+        """See `Source`."""
+        self._decoder.select(wanted)
+
+    def __enter__(self) -> Self:
+        """See `Source`."""
+        self._reader.open()
+        self._open = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open = False
+        self._reader.close()
+
+    def fileno(self) -> int | None:
+        """See `Source`."""
+        return self._reader.fileno()
+
+    def read(self, timeout_ns: int) -> Samples | None:
+        """See `Source`. Returns as soon as frames have come, whether or not they are asked for."""
+        if not self._open:
+            raise LinkClosedError(f"{self.name}: read outside its with block")
+        count = self._reader.read_into(self._frames, timeout_ns)
+        if not count:
+            return np.empty(0, SAMPLE)
+        return self._decoder.decode(self._frames[:count], self.counters)

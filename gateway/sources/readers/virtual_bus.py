@@ -1,0 +1,122 @@
+"""The simulated CAN bus, read straight into frame arrays.
+
+The bus is a Unix stream socket in the abstract namespace, named ``firmware-sim/<channel>``. The
+node sends a hello of 64 bytes, the bus answers with a welcome of 64 bytes; then each frame is a
+record of 80 bytes, which is `FRAME` byte for byte with zeros for channel and origin::
+
+    hello    8 b"FWSIMBUS"   uint32 version   uint32 flags      48 node name, UTF-8, NUL padded
+    welcome  8 b"FWSIMBUS"   uint32 version   uint32 bit rate   48 bus name
+    frame    int64 t_ns, CLOCK_MONOTONIC when it was on the bus   72 struct canfd_frame
+
+All in native byte order. The bus is lossless: a slow reader holds it up.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+
+import numpy as np
+
+from gateway.clock import NS_PER_MS, Clock
+from gateway.config.model import CanConfig
+from gateway.counters import Counters
+from gateway.errors import LinkError, LinkLostError
+from gateway.record import FRAME, Frames, Origin
+
+_GREETING = struct.Struct("=8sII48s")
+_MAGIC = b"FWSIMBUS"
+_VERSION = 1
+_LISTEN_ONLY = 0x2
+_WELCOME_WITHIN_S = 2.0
+
+
+class VirtualBusReader:
+    """The `FrameReader` of ``interface = "firmware_sim"``.
+
+    It acknowledges frames, as every node on a bus does, and sends none; with the option
+    ``listen_only = true`` it does not even acknowledge.
+
+    Args:
+        config: The bus.
+        clock: Not needed: the bus stamps its frames.
+        counters: Where a frame that is cut off with the link is counted as lost.
+    """
+
+    def __init__(self, config: CanConfig, clock: Clock, counters: Counters) -> None:  # noqa: ARG002
+        self._channel = config.channel
+        self._name = config.name
+        self._flags = _LISTEN_ONLY if config.options.get("listen_only") else 0
+        self._counters = counters
+        self._socket: socket.socket | None = None
+        self._ready = select.poll()
+        self._part = b""
+
+    def open(self) -> None:
+        """See `FrameReader`."""
+        self.close()
+        bus = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            bus.settimeout(_WELCOME_WITHIN_S)
+            bus.connect(f"\0firmware-sim/{self._channel}")
+            name = self._name.encode()[:48]
+            bus.sendall(_GREETING.pack(_MAGIC, _VERSION, self._flags, name))
+            welcome = bus.recv(_GREETING.size, socket.MSG_WAITALL)
+        except ConnectionRefusedError:
+            bus.close()
+            raise LinkError(f"no simulated bus '{self._channel}' is running") from None
+        except OSError as error:
+            bus.close()
+            raise LinkError(f"simulated bus '{self._channel}': {error}") from error
+        if welcome[: len(_MAGIC) + 4] != _MAGIC + struct.pack("=I", _VERSION):
+            bus.close()
+            got = "no answer" if not welcome else f"{welcome[:12]!r}"
+            raise LinkError(
+                f"simulated bus '{self._channel}': got {got}, expected version {_VERSION}"
+            )
+        bus.setblocking(False)
+        self._ready = select.poll()
+        self._ready.register(bus, select.POLLIN)
+        self._socket = bus
+
+    def close(self) -> None:
+        """See `FrameReader`."""
+        if self._socket:
+            self._socket.close()
+        self._socket = None
+        if self._part:
+            self._counters.received += 1
+            self._counters.lost["incomplete"] += 1
+        self._part = b""
+
+    def fileno(self) -> int | None:
+        """See `FrameReader`."""
+        return self._socket.fileno() if self._socket else None
+
+    def read_into(self, frames: Frames, timeout_ns: int) -> int:
+        """See `FrameReader`."""
+        if self._socket is None:
+            raise LinkLostError(f"simulated bus '{self._channel}' is not open")
+        if not self._ready.poll(-(-timeout_ns // NS_PER_MS)):
+            return 0
+        # The record that the last read cut through goes in front; the socket fills up the rest.
+        memory = frames.view(np.uint8).data
+        begin = len(self._part)
+        memory[:begin] = self._part
+        try:
+            size = self._socket.recv_into(memory[begin:])
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise LinkLostError(f"simulated bus '{self._channel}' is gone: {error}") from error
+        if not size:
+            raise LinkLostError(f"simulated bus '{self._channel}' is gone")
+        count, rest = divmod(begin + size, FRAME.itemsize)
+        self._part = bytes(memory[begin + size - rest : begin + size])
+        frames = frames[:count]
+        if (frames["len"] > 64).any():
+            raise LinkLostError(f"simulated bus '{self._channel}' sent what is no frame")
+        frames["channel"] = 0
+        frames["origin"] = Origin.KERNEL
+        return count
