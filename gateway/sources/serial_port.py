@@ -137,25 +137,37 @@ class SerialSource:
 
     def read(self, timeout_ns: int) -> Samples | None:
         """See `Source`."""
+        until_ns = self._clock.monotonic_ns() + timeout_ns
+        left_ns = timeout_ns
+        # Half a line, or one that nobody asked for, is not what the caller waits for.
+        while data := self._take(left_ns):
+            t_ns = self._clock.monotonic_ns()
+            samples = self._decoder.feed(data, t_ns, Origin.USER, self.counters)
+            left_ns = until_ns - t_ns
+            if len(samples) or left_ns <= 0:
+                return samples
+        return NO_SAMPLES
+
+    def _take(self, timeout_ns: int) -> bytes:
+        """Return the bytes that are there, waiting for the first; b"" when none came in time."""
         if self._port is None:
             raise LinkClosedError(f"{self._config.port} is not open")
         try:
             # Asked first: a serial port without data also reads as b"", as one that is gone does.
             if not self._ready.poll(-(-timeout_ns // NS_PER_MS)):
-                return NO_SAMPLES
+                return b""
             data = os.read(self._port.fileno(), READ_SIZE)
         except BlockingIOError:
-            return NO_SAMPLES
+            return b""
         except PORT_ERRORS as error:
             raise LinkLostError(f"{self._config.port} is gone: {_reason(error)}") from error
         if not data:
             raise LinkLostError(f"{self._config.port} is gone: it was unplugged or closed")
-        t_ns = self._clock.monotonic_ns()
         overruns = _overruns(self._port.fileno())
         if overruns is not None:
             self._lose((overruns - self._overruns) % 2**32, "overrun")
             self._overruns = overruns
-        return self._decoder.feed(data, t_ns, Origin.USER, self.counters)
+        return data
 
     def _lose(self, units: int, reason: str) -> None:
         if units:

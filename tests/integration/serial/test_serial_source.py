@@ -76,6 +76,22 @@ def test_a_silent_line_gives_an_empty_batch(make_source):
     assert source.counters.received == 0
 
 
+def test_it_waits_on_when_what_came_completes_nothing(device, make_source, mocker):
+    rest = [b"1\n", b"0,a="]
+    read = os.read
+
+    def read_then_send(descriptor, size):
+        data = read(descriptor, size)
+        if rest:
+            device.send(rest.pop())
+        return data
+
+    with make_source() as source:
+        mocker.patch.object(serial_port.os, "read", read_then_send)
+        device.send(b"other=5\nb=")
+        assert source.read(LONG)["value"].tolist() == [0, 1]
+
+
 def test_the_descriptor_becomes_readable_when_something_came(device, make_source):
     with make_source() as source:
         ready = serial_port.select.poll()
