@@ -48,6 +48,8 @@ LINE = re.compile(
 _MARGIN = b" " * 64
 _LONGEST_NAME = 16
 _LATEST_S = (1 << 63) // NS_PER_S - 1
+# An IntFlag in an expression makes numpy widen the whole array.
+_ERROR, _EXTENDED, _FD = np.uint32(CanId.ERROR), np.uint32(CanId.EXTENDED), np.uint8(FrameFlag.FD)
 _NAME = re.compile(rb"[!-~]+")
 _NIBBLES = np.full(256, 0xFF, np.uint8)
 _NIBBLES[list(b"0123456789")] = range(10)
@@ -179,8 +181,8 @@ class _Lines:
         word = digits.last_digits(self._words[mark - 8], count)
         value = digits.hexadecimal(word).byteswap()
         short = count == 3
-        error = value & CanId.ERROR != 0
-        self.frames["can_id"] = np.where(short | error, value, value | CanId.EXTENDED)
+        error = value & _ERROR != 0
+        self.frames["can_id"] = np.where(short | error, value, value | _EXTENDED)
         good: digits.Flags = digits.are_hexadecimal(word) & (~short | (value <= 0x7FF))
         return good
 
@@ -195,7 +197,7 @@ class _Lines:
             most = np.where(chars[mark + 1] == _HASH, 128, 16)
             nibble = _NIBBLES[chars[mark[flexible] + 2]]
             stop[flexible[nibble > 0xF]] = -1
-            flags[flexible] |= (nibble & 0x3) | FrameFlag.FD
+            flags[flexible] |= (nibble & 0x3) | _FD
 
         count = stop - begin
         good: digits.Flags = (count >= 0) & (count <= most) & (count & 1 == 0)

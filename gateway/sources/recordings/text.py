@@ -8,7 +8,7 @@ import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
 from gateway.counters import Counters
 from gateway.errors import RecordingError
@@ -18,6 +18,14 @@ BLOCK = 1 << 18
 
 LONGEST_LINE = 1 << 16
 """A line without an end, as in a file that is not text, must not fill the memory."""
+
+
+class ByteFile(Protocol):
+    """What is read of a file, packed or not."""
+
+    def read1(self, size: int, /) -> bytes:
+        """Return some bytes, at most *size*; none at the end."""
+        ...
 
 
 class TextFile:
@@ -50,7 +58,7 @@ class TextFile:
             finally:
                 self._raw = None
 
-    def _lines(self, file: BinaryIO, counters: Counters) -> Iterator[bytes]:
+    def _lines(self, file: ByteFile, counters: Counters) -> Iterator[bytes]:
         tail = b""
         skipping = False
         while data := self._read(file):
@@ -68,16 +76,26 @@ class TextFile:
                     counters.lost["too_long"] += 1
                 skipping = True
                 tail = b""
-        if tail and not skipping:
+        if tail and not skipping and not self.damage:  # half a line is part of the damage
             yield tail + b"\n"
 
-    def _read(self, file: BinaryIO) -> bytes:
-        try:
-            return file.read(BLOCK)
-        except (OSError, EOFError, zlib.error) as error:  # BadGzipFile is an OSError
-            where = f"byte {self._raw.tell()}" if self._raw else ""
-            self.damage = (where, f"'{error}'", "a file that can be read to its end")
-            return b""
+    def _read(self, file: ByteFile) -> bytes:
+        """Return about `BLOCK` bytes; less at the end, which may be a damage."""
+        parts: list[bytes] = []
+        size = 0
+        while size < BLOCK and self.damage is None:
+            try:
+                # Not read(): it would keep what it has unpacked when it comes upon the damage.
+                part = file.read1(BLOCK)
+            except (OSError, EOFError, zlib.error) as error:  # BadGzipFile is an OSError
+                where = f"byte {self._raw.tell()}" if self._raw else ""
+                self.damage = (where, f"'{error}'", "a file that can be read to its end")
+                break
+            if not part:
+                break
+            parts.append(part)
+            size += len(part)
+        return b"".join(parts)
 
     def progress(self) -> float:
         """Return how much of the file has been taken in, 0.0..1.0."""
@@ -107,12 +125,12 @@ def first_lines(path: Path) -> list[bytes]:
     """
     with open_file(path) as raw:
         try:
-            # Few bytes, so that the beginning of a damaged archive can be looked at.
-            start = _unpacked(raw, path).read(LONGEST_LINE)
+            # As much as comes at once, so that a damage further on does not matter yet.
+            start = _unpacked(raw, path).read1(LONGEST_LINE)
         except (OSError, EOFError, zlib.error) as error:
             raise RecordingError(path, "", f"'{error}'", "a recording that can be read") from None
     return [line for line in start.splitlines() if line.strip()]
 
 
-def _unpacked(raw: io.BufferedReader, path: Path) -> BinaryIO:
-    return gzip.GzipFile(fileobj=raw) if path.suffix.lower() == ".gz" else raw  # type: ignore[return-value]
+def _unpacked(raw: io.BufferedReader, path: Path) -> ByteFile:
+    return gzip.GzipFile(fileobj=raw) if path.suffix.lower() == ".gz" else raw
