@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gateway.decode.can_tree import Node
-from gateway.decode.can_words import Ints, WordReader, moves
+from gateway.decode.can_words import Ints, WordReader, Words, moves
 from gateway.record import Frames
 
 
@@ -43,35 +45,41 @@ class Selection:
 
     def follow(self, frames: Frames, frame: Ints, node: Ints) -> tuple[Ints, Ints]:
         """Return all pairs of frame and node, those given among them, in the order of samples."""
-        all_frames, all_nodes = [frame], [node]
+        found_frames, found_nodes = [frame], [node]
+        words = None
         while True:
-            frame, node = self._selected(frames, frame, node)
-            if not len(frame):
+            here = np.flatnonzero(self._count.take(node))
+            if not len(here):
                 break
-            all_frames.append(frame)
-            all_nodes.append(node)
-        frame, node = np.concatenate(all_frames), np.concatenate(all_nodes)
-        order = np.argsort(frame * len(self._count) + node)
-        return frame[order], node[order]
+            if words is None:
+                words = self._words.read(frames)
+            frame, node = self._selected(words, frames["len"], frame[here], node[here])
+            found_frames.append(frame)
+            found_nodes.append(node)
+        if words is None:
+            return frame, node
+        frame, node = np.concatenate(found_frames), np.concatenate(found_nodes)
+        # What is sorted are a few ascending runs, and a stable sort only merges those.
+        order = np.argsort(frame * len(self._count) + node, kind="stable")
+        return frame.take(order), node.take(order)
 
-    def _selected(self, frames: Frames, frame: Ints, node: Ints) -> tuple[Ints, Ints]:
+    def _selected(
+        self, words: Words, length: NDArray[np.uint8], frame: Ints, node: Ints
+    ) -> tuple[Ints, Ints]:
         """Return, for each switch in the nodes, the frame and the node that it selects."""
         count = self._count.take(node)
-        total = int(count.sum())
-        if not total:
-            return frame[:0], node[:0]
-        frame = frame.repeat(count)
         switch = (self._first.take(node) - count.cumsum() + count).repeat(count)
-        switch += np.arange(total)
-        there = self._end.take(switch) <= frames["len"].take(frame)
-        frame, switch = frame[there], switch[there]
-
-        raw = self._words.read(frames, frame, self._window.take(switch))
-        raw = (raw << self._up.take(switch)).view(np.int64)
+        switch += np.arange(len(switch))
+        frame = frame.repeat(count)
+        raw: Any = words.take(frame * words.shape[1] + self._window.take(switch))
+        raw <<= self._up.take(switch)
+        raw = raw.view(np.int64)
         raw >>= self._down.take(switch)
         raw &= self._mask.take(switch)
-        place = self._raws.searchsorted(raw).clip(max=len(self._raws) - 1)
-        key = switch * len(self._raws) + place
-        branch = self._keys.searchsorted(key).clip(max=len(self._keys) - 1)
-        found = (self._raws[place] == raw) & (self._keys[branch] == key)
-        return frame[found], self._nodes[branch[found]]
+        place = self._raws.searchsorted(raw)
+        key = place + switch * len(self._raws)
+        branch = self._keys.searchsorted(key)
+        found = self._raws.take(place, mode="clip") == raw
+        found &= self._keys.take(branch, mode="clip") == key
+        found &= self._end.take(switch) <= length.take(frame)
+        return frame[found], self._nodes.take(branch[found])

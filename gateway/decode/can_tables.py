@@ -1,16 +1,14 @@
 """Many frames at once: the wanted fields of all messages as arrays, and one pass over a batch.
 
-The fields of a message are laid out in *chunks* of one width: a row of a few fields that lie in
-the same eight bytes of payload. A batch becomes an array with a row for each chunk of each frame,
-and each step of the arithmetic one numpy call on the whole of it, whatever ids are in it. Copying
-a chunk's row of shifts, masks and scales costs one memory copy, where picking them field by field
-would cost several times the arithmetic itself.
+A batch of frames becomes a list of (frame, field) pairs, and each step of the arithmetic one
+numpy call over the whole list, whatever ids are in it. Nothing is made per frame or per sample.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,55 +19,30 @@ from gateway.decode.can_tree import Node
 from gateway.decode.can_words import LONGEST_PAYLOAD, Ints, WordReader, Words, moves
 from gateway.record import SAMPLE, Frames, Quality, Samples
 
-_ROW_COST = 6
-"""What a row costs besides its fields, in fields: choosing the chunks' width weighs with it."""
+BLOCK = 8192
+"""Samples computed in one go: some ten arrays of as many doubles, which a cache still holds."""
 
-_SAMPLE_WORDS = np.dtype([("t_ns", np.int64), ("value", np.float64), ("tail", np.uint64)])
+_WORDS = np.dtype([("t_ns", np.int64), ("value", np.float64), ("tail", np.uint64)])
 """A `SAMPLE` whose last four fields are one word: known beforehand, but for two bytes of it."""
+
 _ORIGIN = np.zeros(1, SAMPLE)
 _ORIGIN["origin"] = 0xFF
-ORIGIN_BITS = _ORIGIN.view(_SAMPLE_WORDS)["tail"][0]
+ORIGIN_BITS: np.uint64 = _ORIGIN.view(_WORDS)["tail"][0]
 """The bits of a sample's last word that are its origin."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Chunk:
-    fields: tuple[tuple[Field, int], ...]
+class _Source:
+    """What a batch's samples are made from: its frames, and what of them was laid out anew."""
 
-    @property
-    def place(self) -> tuple[bool, int | None, Kind]:
-        field, _ = self.fields[0]
-        return field.little_endian, field.window, field.kind
-
-
-def _chunks(node: Node, width: int) -> Iterator[_Chunk]:
-    """Cut a node's fields, in their order, into rows that one step can handle."""
-    row: list[tuple[Field, int]] = []
-    place: object = None
-    for field, signal in node.fields:
-        if field.end_byte > LONGEST_PAYLOAD:
-            continue  # no frame carries it
-        here = field.little_endian, field.window, field.kind
-        if row and (here != place or len(row) == width or field.kind is Kind.EXACT):
-            yield _Chunk(tuple(row))
-            row = []
-        place = here
-        row.append((field, signal))
-    if row:
-        yield _Chunk(tuple(row))
-
-
-def _best_width(nodes: Sequence[Node]) -> int:
-    longest = max((len(node.fields) for node in nodes), default=1)
-
-    def cost(width: int) -> int:
-        return sum((_ROW_COST + width) * sum(1 for _ in _chunks(node, width)) for node in nodes)
-
-    return min(range(1, min(longest, 32) + 1), key=cost, default=1)
+    frames: Frames
+    words: Words
+    times: Ints
+    origin: Words
 
 
 class Tables:
-    """The arrays for a number of nodes, which a batch then refers to by their position.
+    """The arrays for a number of nodes, which a batch then refers to by their positions.
 
     Args:
         nodes: What frames can carry. A frame may be of several nodes; their order here is the
@@ -78,131 +51,145 @@ class Tables:
     """
 
     def __init__(self, nodes: Sequence[Node], source: int) -> None:
-        width = _best_width(nodes)
-        rows = [list(_chunks(node, width)) for node in nodes]
-        chunks = [chunk for row in rows for chunk in row]
-        self._count = np.array([len(row) for row in rows], np.int64)
+        carried = [
+            [pair for pair in node.fields if pair[0].end_byte <= LONGEST_PAYLOAD] for node in nodes
+        ]
+        self._count = np.array([len(pairs) for pairs in carried], np.int64)
         self._first = np.cumsum(self._count) - self._count
-        self._simple = bool((self._count == 1).all())
-
-        places = [chunk.place for chunk in chunks]
-        self._words = WordReader(chunk.fields[0][0] for chunk in chunks)
-        self._window = np.array(
-            [self._words.window(chunk.fields[0][0]) for chunk in chunks], np.int64
+        self._need = np.array(
+            [max((field.end_byte for field, _ in pairs), default=0) for pairs in carried], np.uint8
         )
-        self._kind = np.array([kind for *_, kind in places], np.uint8)
-        self._special = sorted({kind for *_, kind in places} - {Kind.LINEAR})
-        self._exact = {
-            row: chunk.fields[0][0]
-            for row, chunk in enumerate(chunks)
-            if chunk.place[2] is Kind.EXACT
-        }
+        pairs = [pair for pairs in carried for pair in pairs]
+        fields = [field for field, _ in pairs]
+        self._words = WordReader(fields)
+        self._window = np.array([self._words.window(field) for field in fields], np.int64)
+        self._end = np.array([field.end_byte for field in fields], np.uint8)
+        bits = [moves(field) for field in fields]
+        self._up = np.array([up for up, _, _ in bits], np.uint64)
+        self._down = np.array([down for _, down, _ in bits], np.int64)
+        self._mask = np.array([mask for *_, mask in bits], np.int64)
+        steps = [_steps(field) for field in fields]
+        self._scale = np.array([scale for scale, _ in steps], np.float64)
+        self._offset = np.array([offset for _, offset in steps], np.float64)
 
-        shape = (len(chunks), width)
-        self._up = np.zeros(shape, np.uint64)
-        self._down = np.zeros(shape, np.int64)
-        self._mask = np.zeros(shape, np.int64)
-        self._scale = np.ones(shape)
-        self._offset = np.zeros(shape)
-        self._low = np.full(shape, -np.inf)
-        self._high = np.full(shape, np.inf)
-        self._end = np.full(shape, 255, np.uint8)
-        tail = np.zeros(shape, SAMPLE)
+        self._limited = any(field.may_leave_limits for field in fields)
+        limits = [field.limits for field in fields]
+        self._low = np.array([low for low, _ in limits], np.float64)
+        self._high = np.array([high for _, high in limits], np.float64)
+        self._floating = any(field.floating for field in fields)
+        kinds = [field.kind for field in fields]
+        self._kind = np.array(kinds, np.uint8)
+        self._special = sorted(set(kinds) - {Kind.LINEAR})
+        self._fields = fields
+
+        tail = np.zeros(len(pairs), SAMPLE)
+        tail["signal"] = [signal for _, signal in pairs]
         tail["source"] = source
-        for row, chunk in enumerate(chunks):
-            for column, (field, signal) in enumerate(chunk.fields):
-                self._fill(row, column, field)
-                tail[row, column]["signal"] = signal
-        self._tail = tail.view(_SAMPLE_WORDS)["tail"].copy()
-        self._used = self._end < 255
-        self._padded = not self._used.all()
-        self._need = np.where(self._used, self._end, 0).max(axis=1, initial=0)
-        self._floating = any(field.floating for chunk in chunks for field, _ in chunk.fields)
-        self._checked = any(field.may_leave_limits for chunk in chunks for field, _ in chunk.fields)
+        self._tail = tail.view(_WORDS)["tail"].copy()
 
-    def _fill(self, row: int, column: int, field: Field) -> None:
-        at = row, column
-        self._end[at] = field.end_byte
-        if field.may_leave_limits:
-            self._low[at], self._high[at] = field.limits
-        if field.kind is Kind.EXACT:
-            self._offset[at] = -0.0
-            return
-        self._up[at], self._down[at], self._mask[at] = moves(field)
-        self._scale[at] = 1.0 if field.identity else field.scale
-        # -0.0 is what can be added to any double without changing it; 0.0 would turn -0.0 to 0.0.
-        self._offset[at] = -0.0 if field.identity else field.offset
-
-    def decode(self, frames: Frames, frame: Ints, node: Ints, tails: Words) -> Samples:
+    def decode(self, frames: Frames, frame: Ints, node: Ints, origin: Words) -> Samples:
         """Return the samples of a batch.
 
         Args:
             frames: The batch.
             frame: Positions in *frames*, ascending.
             node: For each of them, what it carries, as a position in the nodes.
-            tails: For each frame of the batch, its origin, as `ORIGIN_BITS` has it.
+            origin: For each frame of the batch, its origin, as `ORIGIN_BITS` has it.
         """
-        if self._simple:
-            row = node
+        count = self._count.take(node)
+        ends = count.cumsum()
+        total = int(ends[-1])
+        first = self._first.take(node)
+        first -= ends
+        first += count
+        samples = np.empty(total, _WORDS)
+        source = _Source(frames, self._words.read(frames), frames["t_ns"], origin)
+        if total <= BLOCK:
+            self._compute(source, frame.repeat(count), first.repeat(count), 0, samples)
         else:
-            count = self._count.take(node)
-            ends = count.cumsum()
-            first = (self._first.take(node) - ends + count).repeat(count)
-            row = first
-            row += np.arange(len(row))
-            frame = frame.repeat(count)
-        word = self._words.read(frames, frame, self._window.take(row))
-        raw = (word[:, None] << self._up.take(row, axis=0)).view(np.int64)
-        raw >>= self._down.take(row, axis=0)
-        raw &= self._mask.take(row, axis=0)
+            cuts = ends.searchsorted(np.arange(BLOCK, total, BLOCK), "right").tolist()
+            begin = 0
+            for start, stop in pairwise([0, *cuts, len(node)]):
+                many = count[start:stop]
+                at = frame[start:stop].repeat(many)
+                end = begin + len(at)
+                row = first[start:stop].repeat(many)
+                self._compute(source, at, row, begin, samples[begin:end])
+                begin = end
+        result = samples.view(SAMPLE)
+        length = frames["len"].take(frame)
+        if np.count_nonzero(length < self._need.take(node)):
+            row = first.repeat(count)
+            row += np.arange(total)
+            result = result.take(np.flatnonzero(self._end.take(row) <= length.repeat(count)))
+        return result
+
+    def _compute(self, source: _Source, at: Ints, row: Ints, begin: int, block: Samples) -> None:
+        """Write the samples from number *begin* on.
+
+        Args:
+            source: The batch.
+            at: For each sample, its frame.
+            row: For each sample, the number of its field, less the sample's own number.
+            begin: The number of the first sample.
+            block: Where they are written.
+        """
+        row += np.arange(begin, begin + len(row))
+        words = source.words
+        column = self._window.take(row)
+        column += at * words.shape[1]
+        raw: Any = words.take(column)
+        raw <<= self._up.take(row)
+        raw = raw.view(np.int64)
+        raw >>= self._down.take(row)
+        raw &= self._mask.take(row)
         value = raw.astype(np.float64)
         if self._special:
-            self._convert(frames, frame, row, raw, value)
-        samples = np.empty(value.shape, _SAMPLE_WORDS)
-        value *= self._scale.take(row, axis=0)
-        value += self._offset.take(row, axis=0)
-        samples["value"] = value
-        samples["t_ns"] = frames["t_ns"].take(frame)[:, None]
-        np.bitwise_or(self._tail.take(row, axis=0), tails.take(frame)[:, None], out=samples["tail"])
-        result = samples.view(SAMPLE)
-        if self._checked:
-            self._check(value, row, result)
-        return self._carried(frames["len"].take(frame), row, result)
+            with np.errstate(all="ignore"):  # signalling NaNs, and what is too great for a double
+                self._convert(source.frames, at, row, raw, value)
+                value *= self._scale.take(row)
+                value += self._offset.take(row)
+        else:
+            value *= self._scale.take(row)
+            value += self._offset.take(row)
+        tail = self._tail.take(row)
+        tail |= source.origin.take(at)
+        block["t_ns"] = source.times.take(at)
+        block["value"] = value
+        block["tail"] = tail
+        if self._limited:
+            bad = value < self._low.take(row)
+            bad |= value > self._high.take(row)
+            if np.count_nonzero(bad):
+                block.view(SAMPLE)["quality"][bad] = Quality.OUT_OF_RANGE
+            if self._floating:
+                block.view(SAMPLE)["quality"][np.isnan(value)] = Quality.INVALID
 
     def _convert(
-        self, frames: Frames, frame: Ints, row: Ints, raw: Ints, value: NDArray[np.float64]
+        self, frames: Frames, at: Ints, row: Ints, raw: Ints, value: NDArray[np.float64]
     ) -> None:
+        """Set those of *value* that are not *raw* as a signed integer."""
         kinds = self._kind.take(row)
         for kind in self._special:
-            at = np.flatnonzero(kinds == kind)
-            if not len(at):
-                continue
-            bits: Any = raw[at]
+            here = np.flatnonzero(kinds == kind)
+            bits = raw.take(here)
             if kind is Kind.UNSIGNED:
-                value[at] = bits.view(np.uint64)
+                value[here] = bits.view(np.uint64)
             elif kind is Kind.FLOAT16:
-                value[at] = bits.astype(np.uint16).view(np.float16)
+                value[here] = bits.astype(np.uint16).view(np.float16)
             elif kind is Kind.FLOAT32:
-                value[at] = bits.astype(np.uint32).view(np.float32)
+                value[here] = bits.astype(np.uint32).view(np.float32)
             elif kind is Kind.FLOAT64:
-                value[at] = bits.view(np.float64)
+                value[here] = bits.view(np.float64)
             else:
-                for index in at.tolist():
-                    field = self._exact[int(row[index])]
-                    value[index, 0] = field.read(frames[frame[index]]["data"].tobytes())
+                for index in here.tolist():
+                    payload = frames["data"][at[index]].tobytes()
+                    value[index] = self._fields[row[index]].read(payload)
 
-    def _check(self, value: NDArray[np.float64], row: Ints, samples: Samples) -> None:
-        bad = value < self._low.take(row, axis=0)
-        bad |= value > self._high.take(row, axis=0)
-        if bad.any():
-            samples["quality"][bad] = Quality.OUT_OF_RANGE
-        if self._floating:
-            samples["quality"][np.isnan(value)] = Quality.INVALID
 
-    def _carried(self, length: NDArray[np.uint8], row: Ints, samples: Samples) -> Samples:
-        """Return the samples that are real: not a row's padding, nor beyond the frame's end."""
-        if (length < self._need.take(row)).any():
-            return samples[self._end.take(row, axis=0) <= length[:, None]]
-        if self._padded:
-            return samples[self._used.take(row, axis=0)]
-        return samples.reshape(-1)
+def _steps(field: Field) -> tuple[float, float]:
+    """Return the factor and the summand that lead from the converted raw value to the value."""
+    # -0.0 is what can be added to any double without changing it; 0.0 turns -0.0 into 0.0.
+    if field.identity or field.kind is Kind.EXACT:
+        return 1.0, -0.0
+    return float(field.scale), float(field.offset)

@@ -26,39 +26,37 @@ class WordReader:
 
     def __init__(self, fields: Iterable[Field]) -> None:
         self._windows = sorted({(field.little_endian, field.window or 0) for field in fields})
-        self._dtypes = [
-            np.dtype(
-                {
-                    "names": ["word"],
-                    "formats": ["<u8" if little_endian else ">u8"],
-                    "offsets": [_DATA + window],
-                    "itemsize": FRAME.itemsize,
-                }
-            )
-            for little_endian, window in self._windows
-        ]
+        self._names = [f"word {number}" for number in range(len(self._windows))]
+        self._dtype = np.dtype(
+            {
+                "names": self._names,
+                "formats": ["<u8" if little_endian else ">u8" for little_endian, _ in self._windows],
+                "offsets": [_DATA + offset for _, offset in self._windows],
+                "itemsize": FRAME.itemsize,
+            }
+        )
 
     def window(self, field: Field) -> int:
         """The number of the window that *field* lies in."""
         return self._windows.index((field.little_endian, field.window or 0))
 
-    def read(self, frames: Frames, frame: Ints, window: Ints) -> Words:
-        """Return a word for each pair of a position in *frames* and a window's number."""
-        words = np.empty((len(self._dtypes), len(frames)), np.uint64)
-        for index, dtype in enumerate(self._dtypes):
-            words[index] = frames.view(dtype)["word"]
-        if len(self._dtypes) == 1:
-            return words[0].take(frame)
-        return words.reshape(-1).take(window * len(frames) + frame)
+    def read(self, frames: Frames) -> Words:
+        """Return an array with a row for each frame and a column for each window."""
+        words = np.empty((len(frames), len(self._names)), np.uint64)
+        windows = frames.view(self._dtype)
+        for column, name in enumerate(self._names):
+            words[:, column] = windows[name]
+        return words
 
 
 def moves(field: Field) -> tuple[int, int, int]:
     """Return the shift up, the shift down and the mask that leave *field*'s raw value of a word.
 
     Up to the top of the word, then down as a signed integer: the sign comes along, and is masked
-    away where there is none.
+    away where there is none. A field that no word holds moves nowhere.
     """
-    assert field.window is not None
+    if field.window is None:
+        return 0, 0, 0
     up = 64 - field.length - field.shift(field.window)
     bare = (field.signed and not field.floating) or field.length == 64
     return up, 64 - field.length, -1 if bare else (1 << field.length) - 1
