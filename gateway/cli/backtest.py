@@ -17,17 +17,35 @@ def command(config: str, logs: tuple[str, ...]) -> None:
     The events, and their order, are those that a replay of the same recordings through the
     gateway's processes raises.
     """
+    from gateway.analysis.alarm_text import AlarmText
     from gateway.analysis.engine import Engine
     from gateway.cli.progress import progress
     from gateway.config.load import load_config
-    from gateway.sinks.alarm_text import AlarmText
-    from gateway.sources.replay import recorded_sources
+    from gateway.config.model import Config
+    from gateway.signals import SignalTable
+    from gateway.sources.recorded import RecordedSource
+    from gateway.sources.replay import play, recorded_sources
     from gateway.workers.plan import make_plan
 
     paths = [Path(log) for log in logs]
-    plan = make_plan(
-        load_config(Path(config)), lambda config, signals: recorded_sources(config, paths, signals)
-    )
+    sources: list[RecordedSource] = []
+
+    def make_sources(config: Config, signals: SignalTable) -> list[RecordedSource]:
+        sources.extend(recorded_sources(config, paths, signals))
+        return sources
+
+    plan = make_plan(load_config(Path(config)), make_sources)
     engine, text = Engine(plan.rules), AlarmText(plan.rules)
     out = sys.stdout.buffer
     position = 0
+    with progress("backtest", 1.0) as show:
+        for samples in play(sources):
+            alarms = engine.feed(samples, 0, position)
+            out.writelines(text.json(alarm) for alarm in alarms)
+            position += len(samples)
+            show(min(source.progress() for source in sources))
+    out.flush()
+    lost = {source.name: source.counters.lost for source in sources if source.counters.lost}
+    for name, reasons in lost.items():
+        losses = ", ".join(f"{n:,} {reason}" for reason, n in reasons.items())
+        click.echo(f"gateway: {name}: lost {losses}", err=True)

@@ -12,7 +12,8 @@ import click
 def command(config: str) -> None:
     """Validate CONFIG and every file it names; print the process table and the signals."""
     from gateway.config.load import load_config
-    from gateway.supervisor.assembly import Assembly, Options
+    from gateway.supervisor.assembly import Assembly
+    from gateway.supervisor.options import Options
     from gateway.workers.plan import Plan, make_plan
 
     def signal_lines(plan: Plan) -> list[str]:
@@ -34,5 +35,7 @@ def command(config: str) -> None:
         click.echo(f"{'process':<16} {'stage':<9} does")
         for spec in assembly.table:
             click.echo(f"{spec.name:<16} {spec.stage.name.lower():<9} {spec.does}")
-    click.echo(f"\n{len(plan.signals)} signals, {len(plan.wanted)} decoded, {len(plan.rules)} rules")
+    click.echo(
+        f"\n{len(plan.signals)} signals, {len(plan.wanted)} decoded, {len(plan.rules)} rules"
+    )
     click.echo("\n".join(signal_lines(plan)))

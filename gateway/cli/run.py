@@ -24,7 +24,7 @@ def command(
 ) -> None:
     """Run the gateway as CONFIG says, until SIGINT, SIGTERM or the end of all recordings."""
     from gateway.config.load import load_config
-    from gateway.supervisor.assembly import Options
+    from gateway.supervisor.options import Options
     from gateway.supervisor.run import run_gateway
     from gateway.workers.plan import make_plan
 

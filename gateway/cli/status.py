@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -23,8 +24,6 @@ def command(config: str | None, as_json: bool) -> None:
     """
     found = list(running_instances())
     if config is not None:
-        from pathlib import Path
-
         found = [each for each in found if each["config"] == str(Path(config).resolve())]
     if not found:
         raise GatewayError("no gateway is running" + (f" with {config}" if config else ""))

@@ -70,6 +70,10 @@ class LineOutput(ABC):
         self.error = ""
         return True
 
+    def close(self) -> None:
+        """Try the waiting lines once more."""
+        self.write()
+
     @abstractmethod
     def _append(self, data: bytes) -> None:
         """Put out *data*, some whole lines, entirely.
@@ -106,10 +110,6 @@ class LineStream(LineOutput):
             self.lost += len(self._pending)
             self._pending.clear()
         return done
-
-    def close(self) -> None:
-        """Try the waiting lines once more."""
-        self.write()
 
     def _append(self, data: bytes) -> None:
         view = memoryview(data)

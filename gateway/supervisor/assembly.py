@@ -1,8 +1,8 @@
 """Puts a gateway together: the rings, the board, and the table of processes that use them.
 
-    producer "can0" --+                     +--> analyzer-0 --+
-    producer "gps"  --+--> samples ring ----+--> analyzer-1 --+--> alarms ring --> journal, console
-                                            +--> view                          --> view
+producer "can0" --+                     +--> analyzer-0 --+
+producer "gps"  --+--> samples ring ----+--> analyzer-1 --+--> alarms ring --> journal, console
+                                        +--> view                          --> view
 """
 
 from __future__ import annotations
@@ -10,44 +10,274 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
 from functools import partial
-from pathlib import Path
-from typing import Any, Literal
+from types import TracebackType
+from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gateway.analysis.engine import RULE_STATE, Engine
+from gateway.analysis.resumable import ResumableEngine
 from gateway.analysis.rules import Rule
-from gateway.clock import NS_PER_MS, NS_PER_S, SYSTEM_CLOCK, Clock
-from gateway.log import LogFormat, set_up_logging
-from gateway.record import ALARM, SAMPLE
-from gateway.ring.event import Event
-from gateway.ring.reader import Partition, ReaderSpec
-from gateway.ring.ring import Ring
-from gateway.supervisor.ledger import Entry
+from gateway.analysis.states import RuleState
+from gateway.clock import SYSTEM_CLOCK, Clock
+from gateway.config.model import CanConfig, ReplayConfig, SourceConfig
+from gateway.errors import RingClosed, RingTimeout
+from gateway.record import ALARM, SAMPLE, AlarmKind
+from gateway.ring import Event, Partition, Reader, ReaderSpec, Ring
+from gateway.sinks.live_model import Status
+from gateway.sinks.ordering import AlarmMerge
+from gateway.supervisor.options import AlarmOutput, Options, alarm_outputs
 from gateway.supervisor.table import ProcessSpec, Stage
 from gateway.workers.alarm_sink import AlarmSink
 from gateway.workers.analyzer import Analyzer
-from gateway.workers.board import Board
+from gateway.workers.board import Board, RowState
 from gateway.workers.plan import Plan
 from gateway.workers.producer import Producer
 
 ALARM_LANE_CAPACITY = 1 << 12
+VIEW = "view"
+STATUS = "status"
+"""The supervisor's own reader of the alarms ring."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What the command line says about a run.
+class Assembly:
+    """A gateway put together, not yet running. Owns the shared memory until it is closed.
+
+    Args:
+        plan: What it is to do.
+        options: What the command line says.
+        clock: Given to everything timed.
 
     Attributes:
-        journal: File for alarm events, over the configuration's; None leaves that.
-        json_to_stdout: Whether alarm events go to standard output as JSON lines.
-        view: "lines" prints warnings, "live" draws the table, "none" shows nothing.
-        log_format: Of the log on standard error.
+        plan: As given.
+        table: The processes, in the order in which people read them.
+        board: Where they say how they are.
+        start: Set when all are ready.
+        stop: Set when the producers are to end.
+        samples: The ring between producers and analyzers.
+        alarms: The ring between analyzers and sinks.
+        analyzers: The names of the analyzers, which are also those of their readers.
+        outputs: Where alarm events go.
+        log_pipe: For a live view: the reading and the writing end of a pipe for log lines.
+
+    Raises:
+        ConfigError: An output cannot be used.
     """
 
-    journal: Path | None = None
-    json_to_stdout: bool = False
-    view: Literal["lines", "live", "none"] = "lines"
-    log_format: LogFormat = "text"
+    def __init__(self, plan: Plan, options: Options, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.plan = plan
+        self._clock = clock
+        count = plan.config.analyzers.count
+        self.analyzers = [f"analyzer-{number}" for number in range(count)]
+        self.outputs = alarm_outputs(plan, options)
+        self.has_view = options.view == "live"
+        self.log_pipe = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if self.has_view else None
+        view = [ReaderSpec(name=VIEW, lossless=False)] if self.has_view else []
+        self.samples = Ring.create(
+            SAMPLE,
+            plan.config.gateway.ring_capacity,
+            lanes=len(plan.sources),
+            readers=[
+                *(
+                    ReaderSpec(name=name, partition=Partition("signal", plan.owner, number))
+                    for number, name in enumerate(self.analyzers)
+                ),
+                *view,
+            ],
+        )
+        self.alarms = Ring.create(
+            ALARM,
+            ALARM_LANE_CAPACITY,
+            lanes=count,
+            readers=[
+                *(ReaderSpec(name=each.name, lossless=each.lossless) for each in self.outputs),
+                *view,
+                ReaderSpec(name=STATUS, lossless=False),
+            ],
+        )
+        self._watch: Reader | None = None
+        self._raised: dict[int, float] = {}
+        self.start, self.stop = Event(), Event()
+        self._rules = [plan.rules_of(number) for number in range(count)]
+        self._rule_memory = [self._memory_for(rules) for rules in self._rules]
+        self.table = tuple(self._rows())
+        self.board = Board([spec.name for spec in self.table])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for each in (self.samples, self.alarms, self.start, self.stop, self.board):
+            each.close()
+        for descriptor in self.log_pipe or ():
+            os.close(descriptor)
+
+    def let_go(self, spec: ProcessSpec) -> None:
+        """Close the lanes and free the places of a process that will not come back."""
+        if spec.stage is Stage.PRODUCER:
+            self.samples.close_lane([each.name for each in self.plan.sources].index(spec.name))
+        elif spec.stage is Stage.ANALYZER:
+            self.samples.evict(spec.name)
+            self.alarms.close_lane(self.analyzers.index(spec.name))
+        else:
+            self.alarms.evict(spec.name)
+            if spec.name == VIEW:
+                self.samples.evict(spec.name)
+
+    def active_alarms(self) -> list[tuple[Rule, float | None]]:
+        """Return the rules whose alarm is on, each with the value at which it was raised.
+
+        The value is None where it was raised too long ago to be known.
+        """
+        self.drain_alarms()
+        on = (RuleState.ACTIVE, RuleState.CLEARING)
+        return [
+            (rule, self._raised.get(rule.index))
+            for number, rules in enumerate(self._rules)
+            for rule, state in zip(rules, self._engine(number).state["state"], strict=True)
+            if state in on
+        ]
+
+    def drain_alarms(self) -> None:
+        """Note the values of the alarms that were raised since the last call."""
+        if self._watch is None:
+            self._watch = self.alarms.reader(STATUS)
+        with suppress(RingTimeout, RingClosed):
+            while True:
+                for alarm in self._watch.get(timeout_ns=0).records:
+                    if alarm["kind"] == AlarmKind.RAISED:
+                        self._raised[int(alarm["rule"])] = float(alarm["value"])
+
+    def unit_of(self, name: str) -> str:
+        """Return what the producer *name* counts."""
+        return next((each.unit for each in self.plan.sources if each.name == name), "")
+
+    def health(self) -> Status:
+        """Return in a few numbers how the processes are, for whoever draws them."""
+        rows = {spec.name: self.board[spec.name] for spec in self.table}
+        waiting = tuple(name for name, row in rows.items() if row.state is RowState.WAITING)
+        lost = sum(int(row.numbers["lost"]) for row in rows.values())
+        statistics = self.samples.statistics()
+        lost += sum(statistics.reader(name).lost for name in self.analyzers)
+        return Status(running=len(rows) - len(waiting), restarting=waiting, lost=lost)
+
+    # The table.
+
+    def _rows(self) -> Iterator[ProcessSpec]:
+        for index, source in enumerate(self.plan.sources):
+            yield ProcessSpec(
+                name=source.name,
+                stage=Stage.PRODUCER,
+                does=f"reads {_describe(self.plan.config.source[index])}",
+                main=partial(self._produce, index),
+                essential=False,
+            )
+        for number, name in enumerate(self.analyzers):
+            rules = len(self._rules[number])
+            yield ProcessSpec(
+                name=name,
+                stage=Stage.ANALYZER,
+                does=f"judges {rules} rule{'s' * (rules != 1)}",
+                main=partial(self._analyze, number),
+            )
+        for output in self.outputs:
+            yield ProcessSpec(
+                name=output.name,
+                stage=Stage.SINK,
+                does=output.does,
+                main=partial(self._sink, output),
+                essential=output.lossless,
+            )
+        if self.has_view:
+            yield ProcessSpec(
+                name=VIEW,
+                stage=Stage.SINK,
+                does="draws the live table",
+                main=self._view,
+                essential=False,
+            )
+
+    # What the processes run.
+
+    def _produce(self, index: int) -> None:
+        source = self.plan.sources[index]
+        Producer(
+            source,
+            index,
+            self.samples.writer(index),
+            self.board[source.name],
+            self.start,
+            self.stop,
+            self._clock,
+            self.plan.config.gateway.latency,
+        ).run()
+
+    def _analyze(self, number: int) -> None:
+        name = self.analyzers[number]
+        Analyzer(
+            number,
+            self._engine(number),
+            self.samples.reader(name),
+            self.alarms.writer(number),
+            np.array([source.live for source in self.plan.sources]),
+            self.board[name],
+            self._clock,
+        ).run()
+
+    def _sink(self, output: AlarmOutput) -> None:
+        live = any(source.live for source in self.plan.sources)
+        AlarmSink(
+            output.name,
+            output.open(),
+            output.words,
+            # Of recordings the order matters, and the time does not.
+            AlarmMerge() if live else AlarmMerge(hold_ns=None),
+            self.alarms.reader(output.name),
+            self.samples,
+            self.analyzers,
+            self.board[output.name],
+            self._clock,
+        ).run()
+
+    def _view(self) -> None:
+        # Imported here: no other process needs a library for drawing on terminals.
+        from gateway.workers.view import View  # noqa: PLC0415
+
+        assert self.log_pipe is not None  # noqa: S101 - a table with a view has the pipe
+        View(
+            self.plan,
+            self.samples.reader(VIEW),
+            self.alarms.reader(VIEW),
+            self.log_pipe[0],
+            self.health,
+            self.board[VIEW],
+            self._clock,
+        ).run()
+
+    # Where the rules stand outlives the analyzer that judges them: one that is started again goes
+    # on from there. Anonymous shared memory, inherited by the forked processes.
+
+    def _engine(self, number: int) -> ResumableEngine:
+        rules = self._rules[number]
+        return ResumableEngine(rules, len(self.plan.sources), self._rule_memory[number])
+
+    def _memory_for(self, rules: list[Rule]) -> NDArray[np.uint8]:
+        size = ResumableEngine.size(len(rules), len(self.plan.sources))
+        return np.frombuffer(mmap.mmap(-1, size), np.uint8)
+
+
+def _describe(source: SourceConfig) -> str:
+    if isinstance(source, CanConfig):
+        return f"CAN {source.interface} {source.channel}"
+    if isinstance(source, ReplayConfig):
+        path = source.path if isinstance(source.path, str) else ", ".join(source.path)
+        speed = "full speed" if source.speed == "max" else f"speed {source.speed:g}"
+        return f"the recording {path} at {speed}"
+    return f"{source.protocol} on {source.port}"

@@ -88,7 +88,8 @@ class Instance:
             self._lock = None
             raise AlreadyRunningError(self._file, pid) from None
         os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, json.dumps({"pid": os.getpid(), "config": str(self._file)}).encode(), 0)  # fmt: skip
+        holder = {"pid": os.getpid(), "config": str(self._file)}
+        os.pwrite(self._lock, json.dumps(holder).encode(), 0)
         self._socket_path = folder / f"{self._stem}.sock"
         self._socket_path.unlink(missing_ok=True)
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from gateway.clock import NS_PER_MS, NS_PER_S, Clock
-from gateway.ring.event import Event
+from gateway.ring import Event
 from gateway.supervisor.child import EXIT_INPUT, Child, ChildState, describe_exit
 from gateway.supervisor.table import ProcessSpec, Stage
 from gateway.workers.board import Board, RowState
@@ -51,10 +51,14 @@ class Supervisor:
         start: Set when all are ready.
         stop: Set when the producers are to end; the other stages end with their input.
         clock: For everything timed.
-        answer: Makes the answer to one connection of *listener*.
         let_go: Called when a process has ended for good, to close its lanes and free its places.
         in_child: Called first in every new process.
         listener: A listening, non-blocking socket; None where nobody can ask.
+
+    Attributes:
+        children: The rows of the table as they run.
+        answer: Makes the answer to one connection of *listener*.
+        on_turn: Called in every turn of the loop, at least twice a second.
     """
 
     def __init__(
@@ -65,7 +69,6 @@ class Supervisor:
         start: Event,
         stop: Event,
         clock: Clock,
-        answer: Callable[[], bytes],
         let_go: Callable[[ProcessSpec], None],
         in_child: Callable[[], None],
         listener: socket.socket | None = None,
@@ -75,7 +78,8 @@ class Supervisor:
         self._start = start
         self._stop = stop
         self._clock = clock
-        self._answer = answer
+        self.answer: Callable[[], bytes] = bytes
+        self.on_turn: Callable[[], None] = lambda: None
         self._let_go = let_go
         self._in_child = in_child
         self._listener = listener
@@ -108,9 +112,7 @@ class Supervisor:
             finally:
                 self._kill_all()
         gc.unfreeze()
-        return Outcome(
-            killed=self._names(ChildState.KILLED), failed=self._names(ChildState.FAILED)
-        )
+        return Outcome(killed=self._names(ChildState.KILLED), failed=self._names(ChildState.FAILED))
 
     def request_stop(self) -> None:
         """Ask the producers to end; all else follows from that, within a bound."""
@@ -125,6 +127,7 @@ class Supervisor:
     def _turn(self, end_ns: int | None) -> None:
         for key, _ in self._selector.select(self._patience_ns(end_ns) / NS_PER_S):
             key.data(key.fileobj)
+        self.on_turn()
         now_ns = self._clock.monotonic_ns()
         if end_ns is not None and now_ns >= end_ns:
             self.request_stop()
@@ -162,9 +165,7 @@ class Supervisor:
 
     def _spawn(self, child: Child) -> None:
         child.start(self._clock.monotonic_ns(), self._become_child)
-        self._selector.register(
-            child.pidfd, selectors.EVENT_READ, lambda _: self._on_end(child)
-        )
+        self._selector.register(child.pidfd, selectors.EVENT_READ, lambda _: self._on_end(child))
 
     def _become_child(self) -> None:
         self._selector.close()
@@ -196,7 +197,7 @@ class Supervisor:
             child.state = ChildState.FAILED
             self._let_go(child.spec)
         else:
-            delay_s = policy.delay_s(child.crashes, random.random)  # noqa: S311 - jitter
+            delay_s = policy.delay_s(child.crashes, random.random)
             child.state = ChildState.RESTARTING
             child.restart_at_ns = now_ns + round(delay_s * NS_PER_S)
             self._log.error("%s ended (%s); starting it again in %.2f s", name, how, delay_s)
@@ -259,7 +260,7 @@ class Supervisor:
             connection, _ = listener.accept()
             with connection:
                 connection.settimeout(_ANSWER_TIMEOUT_S)
-                connection.sendall(self._answer())
+                connection.sendall(self.answer())
 
     def _kill_all(self) -> None:
         for child in self.children:
@@ -282,8 +283,7 @@ def _signals() -> Iterator[socket.socket]:
     for end in (reading, writing):
         end.setblocking(False)
     before = {
-        number: signal.signal(number, lambda *_: None)
-        for number in (signal.SIGINT, signal.SIGTERM)
+        number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)
     }
     previous = signal.set_wakeup_fd(writing.fileno())
     try:

@@ -3,41 +3,112 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from gateway.clock import NS_PER_MS, Clock
+from gateway.errors import RingClosed, RingTimeout
 from gateway.record import Alarms
-from gateway.ring.reader import Reader
-from gateway.ring.ring import Ring
+from gateway.ring import Reader, Ring
+from gateway.sinks.lines import LineOutput
 from gateway.sinks.ordering import AlarmMerge
 from gateway.workers.board import Row, RowState
 
 IDLE_BEAT_NS = 500 * NS_PER_MS
 SETTLE_NS = 2 * NS_PER_MS
-"""How soon to look again whether the other analyzers have come as far as a held event."""
+"""How soon to look again whether the other analyzers have come past a held event."""
 
 
-class Output(Protocol):
-    """Where a sink's events end: a journal, standard output, a console."""
-
-    def write(self, alarms: Alarms) -> int:
-        """Take *alarms*, in order, and return how many of all so far are safely written."""
-        ...
-
-    def close(self) -> None:
-        """Write what is still pending, as far as that is possible."""
-        ...
+_THE_END = 2**63 - 1
 
 
 class AlarmSink:
     """One sink's loop. Runs in a process of its own until the alarms ring ends.
 
     Args:
+        name: The sink's, and its reader's.
         output: Where the events end.
+        words: Puts one event into a line.
+        merge: What puts them in order.
         alarms: Its reader of the alarms ring.
         samples: The samples ring, for how far the analyzers have come.
         analyzers: The names of the analyzers' readers of that ring.
         row: Where it says how it is.
         clock: For the heartbeat and the merge's patience.
     """
+
+    def __init__(
+        self,
+        name: str,
+        output: LineOutput,
+        words: Callable[[np.void], bytes],
+        merge: AlarmMerge,
+        alarms: Reader,
+        samples: Ring,
+        analyzers: Sequence[str],
+        row: Row,
+        clock: Clock,
+    ) -> None:
+        self._output = output
+        self._words = words
+        self._log = logging.getLogger(name)
+        self._merge = merge
+        self._alarms = alarms
+        self._samples = samples
+        self._analyzers = analyzers
+        self._row = row
+        self._clock = clock
+
+    def run(self) -> None:
+        """Write events until the end of the stream."""
+        self._before = int(self._row.numbers["delivered"]), int(self._row.numbers["lost"])
+        self._missed = 0
+        self._row.state = RowState.RUNNING
+        ended = False
+        while not ended:
+            # Before the events are drained, see `AlarmMerge`.
+            consumed = self._samples.consumed(self._analyzers)
+            ended = self._drain(SETTLE_NS if len(self._merge) else IDLE_BEAT_NS)
+            if ended:
+                consumed = [_THE_END] * len(consumed)
+            now_ns = self._clock.monotonic_ns()
+            self._write(self._merge.pop(consumed, now_ns))
+            self._report(now_ns)
+        self._output.close()
+        self._report(self._clock.monotonic_ns())
+        self._row.state = RowState.DONE
+
+    def _drain(self, timeout_ns: int) -> bool:
+        """Take all events there are, waiting for the first; return whether the stream ended."""
+        while True:
+            try:
+                batch = self._alarms.get(timeout_ns=timeout_ns)
+            except RingTimeout:
+                return False
+            except RingClosed:
+                return True
+            if batch.lost:
+                self._missed += batch.lost
+                self._log.error("%d events were overtaken before they could be shown", batch.lost)
+            self._merge.push(batch.records)
+            timeout_ns = 0
+
+    def _write(self, alarms: Alarms) -> None:
+        before = self._output.error
+        self._output.write(self._words(alarm) for alarm in alarms)
+        error = self._output.error
+        if error and not before:
+            self._log.error("%s; events wait in memory", error)
+        elif before and not error:
+            self._log.warning("written again")
+
+    def _report(self, now_ns: int) -> None:
+        output, numbers = self._output, self._row.numbers
+        written, lost = self._before
+        numbers["delivered"] = written + output.written
+        numbers["lost"] = lost + output.lost
+        numbers["received"] = numbers["delivered"] + numbers["lost"]
+        waiting = output.pending + len(self._merge)
+        self._row.write_facts({"waiting": waiting, "missed": self._missed, "error": output.error})
+        self._row.beat(now_ns)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from gateway.analysis.engine import Engine
+from gateway.analysis.resumable import ResumableEngine
 from gateway.clock import NS_PER_MS, Clock
+from gateway.errors import RingClosed, RingTimeout
 from gateway.record import Alarms
-from gateway.ring.reader import Reader
-from gateway.ring.writer import Writer
+from gateway.ring import Reader, Writer
 from gateway.workers.board import Row, RowState
 
 IDLE_BEAT_NS = 500 * NS_PER_MS
@@ -30,7 +30,7 @@ class Analyzer:
     def __init__(
         self,
         number: int,
-        engine: Engine,
+        engine: ResumableEngine,
         samples: Reader,
         alarms: Writer,
         live: np.ndarray[tuple[int], np.dtype[np.bool_]],
@@ -48,19 +48,24 @@ class Analyzer:
     def run(self) -> None:
         """Judge samples until the end of the stream, then close the lane of alarms."""
         self._row.state = RowState.RUNNING
+        numbers = self._row.numbers
         while True:
-            batch = self._samples.peek(timeout_ns=IDLE_BEAT_NS)
-            if batch is None:
+            self._row.beat(self._clock.monotonic_ns())
+            try:
+                batch = self._samples.peek(timeout_ns=IDLE_BEAT_NS)
+            except RingTimeout:
+                continue
+            except RingClosed:
                 break
+            numbers["received"] += len(batch.records)
             alarms = self._engine.feed(batch.records, batch.lane, batch.positions)
             if len(alarms):
                 self._emit(alarms)
-            # In this order a kill at any point repeats a batch rather than losing it: whoever
-            # merges the analyzers' events drops an event that comes twice.
+            # In this order a kill at any point repeats events rather than losing one: whoever
+            # merges the analyzers' events drops one that comes twice.
+            self._engine.commit()
             self._samples.commit()
-            self._row.numbers["received"] += len(batch.records)
-            self._row.numbers["delivered"] += len(batch.records)
-            self._row.beat(self._clock.monotonic_ns())
+            numbers["delivered"] += len(batch.records)
         self._alarms.close()
         self._row.state = RowState.DONE
 
@@ -72,7 +77,11 @@ class Analyzer:
         # read the time of day.
         wall_offset_ns = self._clock.wall_ns() - now_ns
         alarms["wall_offset_ns"] = np.where(self._live[alarms["source"]], wall_offset_ns, 0)
-        while len(alarms):
-            alarms = alarms[self._alarms.put(alarms, timeout_ns=IDLE_BEAT_NS) :]
-            self._row.numbers["produced"] += 0
-            self._row.beat(self._clock.monotonic_ns())
+        while True:
+            try:
+                self._alarms.put(alarms, IDLE_BEAT_NS)
+            except RingTimeout as full:
+                alarms = alarms[full.published :]
+                self._row.beat(self._clock.monotonic_ns())
+            else:
+                return

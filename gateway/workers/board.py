@@ -10,7 +10,6 @@ object, are guarded by a robust lock, so that a process killed while it writes t
 from __future__ import annotations
 
 import json
-import mmap
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any
@@ -18,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from gateway.ring.lock import RobustLock
+from gateway.ring.memory import SharedMemory
 
 FACTS_SIZE = 8 << 10
 """Bytes kept for the JSON of one row; what is longer is replaced by a note that it is."""
 
-_LOCK_SIZE = 64
+_LOCK_SIZE = 64  # a cache line, see RobustLock
 
 ROW = np.dtype(
     [
@@ -104,19 +104,23 @@ class Row:
 
 
 class Board:
-    """The rows of all processes, in anonymous shared memory that forked children inherit.
+    """The rows of all processes, in shared memory that forked children inherit.
 
     Args:
         names: The processes' names, a row each.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._memory = mmap.mmap(-1, ROW.itemsize * len(names))
-        rows = np.frombuffer(self._memory, ROW)
+        self._memory = SharedMemory(0, ROW.itemsize * len(names))
+        rows = np.frombuffer(self._memory.bytes, ROW, len(names))
         self._rows = {
-            name: Row(rows[i], RobustLock.create(self._memory, i * ROW.itemsize))
+            name: Row(rows[i], RobustLock(self._memory, i * ROW.itemsize, create=True))
             for i, name in enumerate(names)
         }
 
     def __getitem__(self, name: str) -> Row:
         return self._rows[name]
+
+    def close(self) -> None:
+        """Let go of the memory's descriptor."""
+        self._memory.close()

@@ -1,0 +1,74 @@
+"""One run of the gateway, from taking the lock to printing the ledger."""
+
+from __future__ import annotations
+
+import sys
+
+from gateway.clock import SYSTEM_CLOCK, Clock
+from gateway.errors import GatewayError
+from gateway.log import set_up_logging
+from gateway.supervisor.assembly import Assembly
+from gateway.supervisor.instance import Instance
+from gateway.supervisor.ledger import format_ledger
+from gateway.supervisor.options import Options, probe_outputs
+from gateway.supervisor.status import StatusReport, ledger
+from gateway.supervisor.supervisor import Outcome, Supervisor
+from gateway.workers.plan import Plan
+
+
+class RunFailed(GatewayError):  # noqa: N818 - the run has, and says why
+    """The gateway had to end, or somebody did not stop; the text says who."""
+
+
+def run_gateway(
+    plan: Plan, options: Options, seconds: float | None = None, clock: Clock = SYSTEM_CLOCK
+) -> None:
+    """Run *plan* until it is stopped or all recordings have ended, then print the ledger.
+
+    Args:
+        plan: What to do.
+        options: What the command line says.
+        seconds: Stop after so many seconds; None: not by itself.
+        clock: For everything timed.
+
+    Raises:
+        AlreadyRunningError: This configuration is running already.
+        ConfigError: The journal cannot be written.
+        RunFailed: A process was given up, or had to be killed while stopping.
+    """
+    config = plan.config
+    set_up_logging(options.log_format)
+    with Instance(config.gateway.name, config.file) as instance:
+        probe_outputs(plan, options)
+        with Assembly(plan, options, clock) as assembly:
+            if assembly.log_pipe is not None:
+                set_up_logging(options.log_format, assembly.log_pipe[1])
+            supervisor = Supervisor(
+                assembly.table,
+                assembly.board,
+                start=assembly.start,
+                stop=assembly.stop,
+                clock=clock,
+                let_go=assembly.let_go,
+                in_child=instance.forget,
+                listener=instance.listener,
+            )
+            report = StatusReport(assembly, supervisor.children, clock)
+            supervisor.answer = report.to_json
+            supervisor.on_turn = report.measure_rates
+            outcome = supervisor.run(seconds)
+            set_up_logging(options.log_format)
+            # Standard output is for programs when alarms are printed there as JSON.
+            out = sys.stderr if options.json_to_stdout else sys.stdout
+            print(f"\n{format_ledger(ledger(assembly))}", file=out, flush=True)
+    _judge(outcome)
+
+
+def _judge(outcome: Outcome) -> None:
+    said = []
+    if outcome.failed:
+        said.append(f"given up: {', '.join(outcome.failed)}")
+    if outcome.killed:
+        said.append(f"did not stop in time and had to be killed: {', '.join(outcome.killed)}")
+    if said:
+        raise RunFailed("; ".join(said))

@@ -1,0 +1,105 @@
+"""The view: shows people the signals, the warnings and the log, a few times a second."""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Callable
+
+from gateway.analysis.alarm_text import AlarmText
+from gateway.clock import NS_PER_MS, NS_PER_S, Clock
+from gateway.errors import RingClosed, RingEvicted, RingTimeout
+from gateway.ring import Batch, Reader
+from gateway.sinks.live import open_view
+from gateway.sinks.live_model import LiveModel, Notice, Status
+from gateway.workers.board import Row, RowState
+from gateway.workers.plan import Plan
+
+LOOK_NS = 250 * NS_PER_MS
+"""How often the rings are looked into. They hold more than comes in this time; where they do not,
+the view is a lossy reader: it misses samples, and nobody waits for it."""
+
+
+class View:
+    """The view's loop. Runs in a process of its own until both rings end.
+
+    Args:
+        plan: What is shown: its wanted signals and its rules.
+        samples: Its reader of the samples ring.
+        alarms: Its reader of the alarms ring.
+        log_pipe: Descriptor from which the other processes' log lines come; not blocking.
+        health: Tells how the processes are.
+        row: Where it says how it is.
+        clock: For everything timed.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        samples: Reader,
+        alarms: Reader,
+        log_pipe: int,
+        health: Callable[[], Status],
+        row: Row,
+        clock: Clock,
+    ) -> None:
+        rules = [(rule.signal.index, rule.severity) for rule in plan.rules]
+        self._model = LiveModel([plan.signals[index] for index in sorted(plan.wanted)], rules)
+        self._text = AlarmText(plan.rules)
+        self._samples = samples
+        self._alarms = alarms
+        self._log_pipe = log_pipe
+        self._health = health
+        self._row = row
+        self._clock = clock
+        self._log_rest = b""
+
+    def run(self) -> None:
+        """Show what comes until the end of the streams."""
+        self._row.state = RowState.RUNNING
+        ended = False
+        with open_view(self._model) as view:
+            while not ended:
+                self._wait(LOOK_NS)
+                ended = self._take(self._samples, self._feed_samples)
+                ended = self._take(self._alarms, self._feed_alarms) and ended
+                self._take_log()
+                self._model.status = self._health()
+                now_ns = self._clock.monotonic_ns()
+                view.update(now_ns)
+                self._row.beat(now_ns)
+            self._model.tick(self._clock.monotonic_ns())
+        self._row.state = RowState.DONE
+
+    def _wait(self, ns: int) -> None:
+        select.select([], [], [], ns / NS_PER_S)
+
+    def _take(self, reader: Reader, feed: Callable[[Batch], None]) -> bool:
+        """Feed the model all that is there; return whether the stream has ended."""
+        while True:
+            try:
+                batch = reader.get(timeout_ns=0)
+            except RingTimeout:
+                return False
+            except (RingClosed, RingEvicted):
+                return True
+            feed(batch)
+
+    def _feed_samples(self, batch: Batch) -> None:
+        self._model.feed_samples(batch.records)
+
+    def _feed_alarms(self, batch: Batch) -> None:
+        if batch.lost:
+            self._model.note(Notice(f"{batch.lost:,} warnings more than could be shown"))
+        self._model.feed_alarms(batch.records, [self._text.line(each) for each in batch.records])
+        self._row.numbers["received"] += len(batch.records)
+        self._row.numbers["delivered"] += len(batch.records)
+
+    def _take_log(self) -> None:
+        try:
+            self._log_rest += os.read(self._log_pipe, 1 << 16)
+        except BlockingIOError:
+            return
+        *lines, self._log_rest = self._log_rest.split(b"\n")
+        for line in lines:
+            self._model.note(Notice(line.decode(errors="replace")))
