@@ -86,8 +86,9 @@ class Journal(LineOutput):
 
     def close(self) -> None:
         """Try the waiting lines once more, then close. Closing twice is allowed."""
-        if self._fd is not None:
+        if self._pending:
             self.write()
+        if self._fd is not None:
             os.close(self._fd)
             self._fd = None
 

@@ -59,9 +59,10 @@ class AlarmMerge:
         if not len(self._held):
             return self._held
         passed = np.asarray(consumed, np.uint64)
-        # No analyzer goes back behind what all have consumed, so neither can a repetition.
-        self._early = self._early[self._early["order"] >= passed[self._early["lane"]]]
         held = self._sorted_once(self._held)
+        # No analyzer goes back behind what all have consumed: what it repeats from before that
+        # was in the ring by then, and so is in this round.
+        self._early = self._early[self._early["order"] >= passed[self._early["lane"]]]
 
         ready = held["order"] < passed[held["lane"]]
         early = np.zeros(len(held), bool)
