@@ -51,7 +51,8 @@ def open_view(model: LiveModel, stream: TextIO | None = None) -> LiveView:
     """Return the view that suits *stream*, standard output by default."""
     stream = stream or sys.stdout
     console = Console(file=stream, highlight=False)
-    if console.is_terminal and not console.is_dumb_terminal:
+    # Not console.is_terminal: in some environments a variable makes it true for a pipe, too.
+    if stream.isatty() and not console.is_dumb_terminal:
         return LiveScreen(model, console)
     return PlainView(model, stream)
 
@@ -178,5 +179,5 @@ class PlainView:
 
 
 def _summary(model: LiveModel) -> str:
-    texts = (processes_text(model), traffic_text(model), alarms_text(model), loss_text(model))
+    texts = (processes_text(model), loss_text(model), alarms_text(model), traffic_text(model))
     return " | ".join(text for text in texts if text)

@@ -38,8 +38,10 @@ LONGEST_UNIT = 8
 NARROWEST_TREND = 8
 GAP = "  "
 
+FEWEST_ROWS = 3
 MOST_NOTICES = 8
 FEWEST_NOTICES = 3
+"""So many stay however many signals there are, unless they would be more than a fifth."""
 
 PLAIN = Style()
 DIM = Style(dim=True)
@@ -139,8 +141,8 @@ def share_height(height: int, signals: int, notices: int) -> tuple[int, int | No
     notices = min(notices, MOST_NOTICES)
     room = height - status - table_head - notices_head
     missing = max(signals + notices - room, 0)
-    notices = max(notices - missing, min(notices, FEWEST_NOTICES))
-    if room - notices >= min(signals, 1):
+    notices = max(notices - missing, min(notices, FEWEST_NOTICES, height // 5))
+    if room - notices >= min(signals, FEWEST_ROWS if notices else signals):
         return min(signals, room - notices), notices
     return min(signals, max(height - status - table_head, 0)), None
 
@@ -225,9 +227,9 @@ class LiveRenderer:
         status = model.status
         parts = [
             (processes_text(model), SEVERITY_STYLES[2] if status and status.restarting else GOOD),
-            (traffic_text(model), PLAIN),
-            (alarms_text(model), BOLD if model.active else PLAIN),
             (loss_text(model), SEVERITY_STYLES[3] if status and status.lost else PLAIN),
+            (alarms_text(model), BOLD if model.active else PLAIN),
+            (traffic_text(model), PLAIN),
         ]
         line: Line = []
         for text, style in parts:
