@@ -88,5 +88,5 @@ def _suffix(path: Path) -> str:
 def _unknown(path: Path, lines: list[bytes], expected: str) -> RecordingError:
     if not lines:
         return RecordingError(path, "", "an empty file", expected)
-    shown = lines[0].strip()[:40].decode("ascii", "backslashreplace")
-    return RecordingError(path, "line 1", f"'{shown}'", expected)
+    shown = repr(lines[0].strip()[:40])[1:]
+    return RecordingError(path, "line 1", shown, expected)

@@ -19,6 +19,7 @@ from gateway.sources.recordings.base import Recording
 SUFFIXES = frozenset({".asc", ".blf", ".trc", ".csv", ".db", ".mf4"})
 
 _CHUNK = 4096
+_BLF_HEADER = 144
 _NS_EXACT_BELOW_S = 1 << 22
 """Below this many seconds a float still tells one nanosecond from the next."""
 
@@ -78,16 +79,21 @@ class LibraryRecording(Recording):
             reader.stop()
 
     def _open(self) -> can.io.generic.MessageReader:
+        suffix = self.path.suffix.lower()
         try:
-            with self.path.open("rb"):
-                pass
+            with self.path.open("rb") as file:
+                start = file.read(_BLF_HEADER)
+            # BLFReader leaves the file open when it does not like it.
+            if suffix == ".blf" and (len(start) < _BLF_HEADER or not start.startswith(b"LOGG")):
+                raise RecordingError(self.path, "byte 0", "no header", "a sound .blf file")
             reader: can.io.generic.MessageReader = can.LogReader(str(self.path))
         except OSError as error:
             got = (error.strerror or str(error)).lower()
             raise RecordingError(self.path, "", got, "a recording that can be read") from None
+        except RecordingError:
+            raise
         except Exception as error:  # noqa: BLE001 - the readers raise all sorts of things
-            got = f"'{error}'"
-            suffix = self.path.suffix
+            got = f"'{str(error) or type(error).__name__}'"
             raise RecordingError(self.path, "", got, f"a sound {suffix} file") from None
         return reader
 
