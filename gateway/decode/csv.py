@@ -53,7 +53,7 @@ class CsvDecoder:
     def select(self, wanted: Collection[int]) -> None:
         """See `StreamDecoder`."""
         self._columns = [
-            (column, slot) for column, slot in enumerate(self._slots) if slot.index in wanted
+            (column, slot) for column, slot in enumerate(self._slots) if slot.signal in wanted
         ]
 
     def feed(self, data: bytes, t_ns: int, origin: Origin, counters: Counters) -> Samples:

@@ -49,7 +49,7 @@ class _Kind:
         self.select({signal.index for signal in signals})
 
     def select(self, wanted: Collection[int]) -> None:
-        self._fields = [(name, slot) for name, slot in self._slots if slot.index in wanted]
+        self._fields = [(name, slot) for name, slot in self._slots if slot.signal in wanted]
         self.width = len(self._fields)
 
     def decode(self, payloads: Sequence[bytes], starts: NDArray[np.intp], out: Samples) -> None:
@@ -61,7 +61,7 @@ class _Kind:
             finite = np.isfinite(value)
             out_of_range = (value < slot.low) | (value > slot.high)
             at = starts + column
-            out["signal"][at] = slot.index
+            out["signal"][at] = slot.signal
             out["value"][at] = np.where(finite, value, np.nan)
             out["quality"][at] = np.where(
                 finite, np.where(out_of_range, Quality.OUT_OF_RANGE, Quality.GOOD), Quality.INVALID

@@ -17,7 +17,6 @@ from gateway.decode.splitter import Splitter, count_unknown
 from gateway.record import Origin, Samples
 from gateway.signals import SignalTable
 
-_SEPARATORS = re.compile(rb"[,; \t]+")
 _EQUALS = re.compile(rb"[ \t]*=[ \t]*")
 _NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_.:/-]{0,63}")
 
@@ -76,7 +75,12 @@ class LinesDecoder:
         return self._splitter.reset(midway)
 
     def _decode(self, line: bytes, out: SampleWriter, unknown: list[str]) -> None:
-        for pair in _SEPARATORS.split(_EQUALS.sub(b"=", line).strip(b",; \t")):
+        if b" " in line or b"\t" in line:
+            line = _EQUALS.sub(b"=", line)
+        pairs = line.replace(b",", b" ").replace(b";", b" ").split()
+        if not pairs:
+            raise ValueError("got no pair")
+        for pair in pairs:
             name, equals, value = pair.partition(b"=")
             if not equals or b"=" in value:
                 raise ValueError("got no pair")
@@ -85,5 +89,5 @@ class LinesDecoder:
                 if not _NAME.fullmatch(name):
                     raise ValueError("got no name")
                 unknown.append(name.decode("ascii"))
-            elif value and slot.index in self._wanted:
+            elif value and slot.signal in self._wanted:
                 out.add(slot, number(value))

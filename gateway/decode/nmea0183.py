@@ -126,10 +126,13 @@ class Nmea0183Decoder:
         try:
             for slot, read, status, void in address.steps:
                 value = read(fields)
-                if value is not None:
+                if value is None:
+                    continue
+                if status and (told := fields[status]):
                     # GNS has a letter for each satellite system: void when all are void.
-                    told = fields[status] if status else b""
-                    out.add(slot, value, not told or bool(told.strip(void)))
+                    out.add(slot, value, bool(told.strip(void)))
+                else:
+                    out.add(slot, value)
         except ValueError:
             out.take_back(mark)
             counters.lost["malformed"] += 1
@@ -169,7 +172,7 @@ class Nmea0183Decoder:
         return [
             (slot, quantity.read, *quantity.void)
             for slot, quantity in self._known[_type_of(address)]
-            if slot.index in self._wanted
+            if slot.signal in self._wanted
         ]
 
 

@@ -6,7 +6,7 @@ import math
 import struct
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,19 +21,18 @@ NO_SAMPLES: Samples = np.empty(0, SAMPLE)
 NO_SAMPLES.flags.writeable = False
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """Where a field's numbers go.
 
     Attributes:
-        index: Its signal's number.
+        signal: Its signal's number.
         scale: Multiplies what was sent.
         offset: Added after the scale.
         low: The least value in range; the least finite number where no range is declared.
         high: The greatest, likewise.
     """
 
-    index: int
+    signal: int
     scale: float
     offset: float
     low: float
@@ -86,8 +85,9 @@ class SampleWriter:
             raw: The number as it was sent.
             valid: False when the device itself says that the value is not to be used.
         """
-        value = raw * slot.scale + slot.offset
-        if slot.low <= value <= slot.high:
+        signal, scale, offset, low, high = slot
+        value = raw * scale + offset
+        if low <= value <= high:
             quality = _GOOD
         elif math.isfinite(value):
             quality = _OUT_OF_RANGE
@@ -96,7 +96,7 @@ class SampleWriter:
         self._buffer += _SAMPLE.pack(
             self._t_ns,
             value,
-            slot.index,
+            signal,
             self._source,
             quality if valid else _INVALID,
             self._origin,
@@ -112,7 +112,7 @@ class SampleWriter:
 
     def samples(self) -> Samples:
         """Return what was added, in order."""
-        return np.frombuffer(self._buffer, SAMPLE)
+        return np.frombuffer(self._buffer, SAMPLE) if self._buffer else NO_SAMPLES
 
 
 def number(text: bytes) -> float:

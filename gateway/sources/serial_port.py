@@ -83,7 +83,7 @@ class SerialSource:
         self.unit = self._decoder.unit
         self._port: serial.Serial | None = None
         self._ready = select.poll()
-        self._overruns = 0
+        self._overruns: int | None = None
 
     def select(self, wanted: Collection[int]) -> None:
         """See `Source`."""
@@ -110,7 +110,7 @@ class SerialSource:
             # The port starts to listen at any moment, also in the middle of a line, and a line
             # of text cut at the front can be a good line with a wrong number in it.
             midway = bool(self._ready.poll(max(LISTEN_MS, 20_000 // config.baudrate)))
-            self._overruns = _overruns(port.fileno()) or 0
+            self._overruns = _overruns(port.fileno())
         except PORT_ERRORS as error:
             port.close()
             raise LinkError(f"cannot open {config.port}: {_reason(error)}") from error
@@ -163,10 +163,9 @@ class SerialSource:
             raise LinkLostError(f"{self._config.port} is gone: {_reason(error)}") from error
         if not data:
             raise LinkLostError(f"{self._config.port} is gone: it was unplugged or closed")
-        overruns = _overruns(self._port.fileno())
-        if overruns is not None:
-            self._lose((overruns - self._overruns) % 2**32, "overrun")
-            self._overruns = overruns
+        if self._overruns is not None and (total := _overruns(self._port.fileno())) is not None:
+            self._lose((total - self._overruns) % 2**32, "overrun")
+            self._overruns = total
         return data
 
     def _lose(self, units: int, reason: str) -> None:
