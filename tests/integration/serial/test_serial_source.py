@@ -14,6 +14,7 @@ from gateway.clock import NS_PER_S, FakeClock, SystemClock
 from gateway.errors import LinkClosedError, LinkError, LinkLostError
 from gateway.record import Origin, Quality
 from gateway.sources import serial_port
+from gateway.sources.checks import check_source
 
 LONG = 10 * NS_PER_S
 """Never waited for in full: what is waited for has been sent already."""
@@ -42,6 +43,13 @@ def test_what_the_device_sends_comes_out_as_stamped_samples(device, make_source)
     assert b.tolist() == (5_000, 2.0, source.signals[1].index, 3, Quality.GOOD, Origin.USER)
     assert (later["t_ns"], later["value"]) == (5_040, 3.0)
     assert (source.counters.received, source.counters.delivered) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "sent"), [("lines", b"a=1,b=2\n"), ("nmea0183", b"$HEHDT,271.1,T*2A\r\n")]
+)
+def test_it_keeps_what_every_source_promises(device, make_source, protocol, sent):
+    check_source(lambda: make_source(protocol), send=lambda: device.send(sent))
 
 
 def test_the_system_clock_stamps_monotonic_time(device, make_source):
