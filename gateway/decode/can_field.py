@@ -125,12 +125,13 @@ class Field:
         """The value in a payload that carries it; infinite where it is too great for a double."""
         order: Literal["little", "big"] = "little" if self.little_endian else "big"
         held = payload[self.first_byte : self.end_byte]
-        raw: Number = int.from_bytes(held, order) >> self.shift(self.first_byte, len(held))
+        raw = int.from_bytes(held, order) >> self.shift(self.first_byte, len(held))
         raw &= (1 << self.length) - 1
         if self.floating:
             bits = raw.to_bytes(self.length // 8, "little")
-            (raw,) = struct.unpack(f"<{FLOAT_CODES[self.length]}", bits)
-        elif self.signed and raw >> self.length - 1:
+            (number,) = struct.unpack(f"<{FLOAT_CODES[self.length]}", bits)
+            return as_double(self.value(number))
+        if self.signed and raw >> self.length - 1:
             raw -= 1 << self.length
         return as_double(self.value(raw))
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.decode.can_tree import Node
-from gateway.decode.can_words import Ints, WordReader, Words, moves
+from gateway.decode.can_words import Ints, WordReader, moves
 from gateway.record import Frames
 
 
@@ -30,7 +29,7 @@ class Selection:
         self._window = np.array([self._words.window(field) for field in fields], np.int64)
         self._end = np.array([field.end_byte for field in fields], np.int64)
         up, down, mask = zip(*map(moves, fields), strict=True)
-        self._up = np.array(up, np.uint64)
+        self._up = np.array(up, np.int64)
         self._down = np.array(down, np.int64)
         self._mask = np.array(mask, np.int64)
         # Looked up in two steps, so that the numbers stay small: the raw value among all that
@@ -64,16 +63,15 @@ class Selection:
         return frame.take(order), node.take(order)
 
     def _selected(
-        self, words: Words, length: NDArray[np.uint8], frame: Ints, node: Ints
+        self, words: Ints, length: NDArray[np.uint8], frame: Ints, node: Ints
     ) -> tuple[Ints, Ints]:
         """Return, for each switch in the nodes, the frame and the node that it selects."""
         count = self._count.take(node)
         switch = (self._first.take(node) - count.cumsum() + count).repeat(count)
         switch += np.arange(len(switch))
         frame = frame.repeat(count)
-        raw: Any = words.take(frame * words.shape[1] + self._window.take(switch))
+        raw = words.take(frame * words.shape[1] + self._window.take(switch))
         raw <<= self._up.take(switch)
-        raw = raw.view(np.int64)
         raw >>= self._down.take(switch)
         raw &= self._mask.take(switch)
         place = self._raws.searchsorted(raw)

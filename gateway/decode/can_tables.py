@@ -16,29 +16,50 @@ from numpy.typing import NDArray
 
 from gateway.decode.can_field import Field, Kind
 from gateway.decode.can_tree import Node
-from gateway.decode.can_words import LONGEST_PAYLOAD, Ints, WordReader, Words, moves
+from gateway.decode.can_words import LONGEST_PAYLOAD, Ints, WordReader, moves
 from gateway.record import SAMPLE, Frames, Quality, Samples
 
 BLOCK = 8192
 """Samples computed in one go: some ten arrays of as many doubles, which a cache still holds."""
 
-_WORDS = np.dtype([("t_ns", np.int64), ("value", np.float64), ("tail", np.uint64)])
+_WORDS = np.dtype([("t_ns", np.int64), ("value", np.float64), ("tail", np.int64)])
 """A `SAMPLE` whose last four fields are one word: known beforehand, but for two bytes of it."""
 
 _ORIGIN = np.zeros(1, SAMPLE)
 _ORIGIN["origin"] = 0xFF
-ORIGIN_BITS: np.uint64 = _ORIGIN.view(_WORDS)["tail"][0]
+ORIGIN_BITS: np.int64 = _ORIGIN.view(_WORDS)["tail"][0]
 """The bits of a sample's last word that are its origin."""
 
 
-@dataclass(frozen=True, slots=True)
+def pick(table: NDArray[Any], index: Ints, out: NDArray[Any]) -> NDArray[Any]:
+    """Write the elements of *table* at *index* into *out*, and return it.
+
+    The indices are within the table; "wrap" is numpy's fastest way to be told so.
+    """
+    return table.take(index, None, out, "wrap")
+
+
+class _Scratch:
+    """Arrays of *size* to compute in."""
+
+    def __init__(self, size: int) -> None:
+        self.ramp = np.arange(size)
+        self.raw = np.empty(size, np.int64)
+        self.bits = np.empty(size, np.int64)
+        self.value = np.empty(size, np.float64)
+        self.real = np.empty(size, np.float64)
+        self.bad = np.empty(size, np.bool_)
+        self.more = np.empty(size, np.bool_)
+
+
+@dataclass(slots=True)
 class _Source:
     """What a batch's samples are made from: its frames, and what of them was laid out anew."""
 
     frames: Frames
-    words: Words
+    words: Ints
     times: Ints
-    origin: Words
+    origin: Ints
 
 
 class Tables:
@@ -65,7 +86,7 @@ class Tables:
         self._window = np.array([self._words.window(field) for field in fields], np.int64)
         self._end = np.array([field.end_byte for field in fields], np.uint8)
         bits = [moves(field) for field in fields]
-        self._up = np.array([up for up, _, _ in bits], np.uint64)
+        self._up = np.array([up for up, _, _ in bits], np.int64)
         self._down = np.array([down for _, down, _ in bits], np.int64)
         self._mask = np.array([mask for *_, mask in bits], np.int64)
         steps = [_steps(field) for field in fields]
@@ -81,13 +102,15 @@ class Tables:
         self._kind = np.array(kinds, np.uint8)
         self._special = sorted(set(kinds) - {Kind.LINEAR})
         self._fields = fields
+        longest = int(self._count.max(initial=0))
+        self._scratch = _Scratch(BLOCK + longest)
 
         tail = np.zeros(len(pairs), SAMPLE)
         tail["signal"] = [signal for _, signal in pairs]
         tail["source"] = source
         self._tail = tail.view(_WORDS)["tail"].copy()
 
-    def decode(self, frames: Frames, frame: Ints, node: Ints, origin: Words) -> Samples:
+    def decode(self, frames: Frames, frame: Ints, node: Ints, origin: Ints) -> Samples:
         """Return the samples of a batch.
 
         Args:
@@ -98,24 +121,22 @@ class Tables:
         """
         count = self._count.take(node)
         ends = count.cumsum()
-        total = int(ends[-1])
+        total = int(ends[-1]) if len(ends) else 0
         first = self._first.take(node)
         first -= ends
         first += count
         samples = np.empty(total, _WORDS)
         source = _Source(frames, self._words.read(frames), frames["t_ns"], origin)
         if total <= BLOCK:
-            self._compute(source, frame.repeat(count), first.repeat(count), 0, samples)
+            self._compute(source, frame.repeat(count), first.repeat(count), samples)
         else:
             cuts = ends.searchsorted(np.arange(BLOCK, total, BLOCK), "right").tolist()
-            begin = 0
             for start, stop in pairwise([0, *cuts, len(node)]):
+                begin = int(ends[start] - count[start])
                 many = count[start:stop]
                 at = frame[start:stop].repeat(many)
-                end = begin + len(at)
-                row = first[start:stop].repeat(many)
-                self._compute(source, at, row, begin, samples[begin:end])
-                begin = end
+                row = (first[start:stop] + begin).repeat(many)
+                self._compute(source, at, row, samples[begin : begin + len(at)])
         result = samples.view(SAMPLE)
         length = frames["len"].take(frame)
         if np.count_nonzero(length < self._need.take(node)):
@@ -124,42 +145,47 @@ class Tables:
             result = result.take(np.flatnonzero(self._end.take(row) <= length.repeat(count)))
         return result
 
-    def _compute(self, source: _Source, at: Ints, row: Ints, begin: int, block: Samples) -> None:
-        """Write the samples from number *begin* on.
+    def _compute(self, source: _Source, at: Ints, row: Ints, block: Samples) -> None:
+        """Write the samples of one block.
 
         Args:
             source: The batch.
             at: For each sample, its frame.
             row: For each sample, the number of its field, less the sample's own number.
-            begin: The number of the first sample.
             block: Where they are written.
         """
-        row += np.arange(begin, begin + len(row))
-        words = source.words
-        column = self._window.take(row)
-        column += at * words.shape[1]
-        raw: Any = words.take(column)
-        raw <<= self._up.take(row)
-        raw = raw.view(np.int64)
-        raw >>= self._down.take(row)
-        raw &= self._mask.take(row)
-        value = raw.astype(np.float64)
+        # Everything is computed in the same few arrays. Made anew for each block, they would be
+        # given back to the system and faulted in again, which costs more than the arithmetic.
+        work = self._scratch
+        many = len(row)
+        row += work.ramp[:many]
+        raw, bits = work.raw[:many], work.bits[:many]
+        value, real = work.value[:many], work.real[:many]
+
+        pick(source.times, at, bits)
+        block["t_ns"] = bits
+        pick(self._tail, row, raw)
+        raw |= pick(source.origin, at, bits)
+        block["tail"] = raw
+
+        pick(self._window, row, bits)
+        at *= source.words.shape[1]
+        at += bits
+        pick(source.words, at, raw)
+        raw <<= pick(self._up, row, bits)
+        raw >>= pick(self._down, row, bits)
+        raw &= pick(self._mask, row, bits)
+        value[:] = raw
         if self._special:
-            with np.errstate(all="ignore"):  # signalling NaNs, and what is too great for a double
-                self._convert(source.frames, at, row, raw, value)
-                value *= self._scale.take(row)
-                value += self._offset.take(row)
-        else:
-            value *= self._scale.take(row)
-            value += self._offset.take(row)
-        tail = self._tail.take(row)
-        tail |= source.origin.take(at)
-        block["t_ns"] = source.times.take(at)
+            at //= source.words.shape[1]
+            self._convert(source.frames, at, row, raw, value)
+        value *= pick(self._scale, row, real)
+        value += pick(self._offset, row, real)
         block["value"] = value
-        block["tail"] = tail
         if self._limited:
-            bad = value < self._low.take(row)
-            bad |= value > self._high.take(row)
+            bad, more = work.bad[:many], work.more[:many]
+            np.less(value, pick(self._low, row, real), out=bad)
+            bad |= np.greater(value, pick(self._high, row, real), out=more)
             if np.count_nonzero(bad):
                 block.view(SAMPLE)["quality"][bad] = Quality.OUT_OF_RANGE
             if self._floating:

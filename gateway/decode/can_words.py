@@ -11,7 +11,6 @@ from gateway.decode.can_field import Field
 from gateway.record import FRAME, Frames
 
 Ints = NDArray[np.int64]
-Words = NDArray[np.uint64]
 
 LONGEST_PAYLOAD: int = FRAME["data"].shape[0]
 _DATA: int = FRAME.fields["data"][1]  # type: ignore[index]
@@ -30,7 +29,9 @@ class WordReader:
         self._dtype = np.dtype(
             {
                 "names": self._names,
-                "formats": ["<u8" if little_endian else ">u8" for little_endian, _ in self._windows],
+                "formats": [
+                    "<i8" if little_endian else ">i8" for little_endian, _ in self._windows
+                ],
                 "offsets": [_DATA + offset for _, offset in self._windows],
                 "itemsize": FRAME.itemsize,
             }
@@ -40,9 +41,9 @@ class WordReader:
         """The number of the window that *field* lies in."""
         return self._windows.index((field.little_endian, field.window or 0))
 
-    def read(self, frames: Frames) -> Words:
+    def read(self, frames: Frames) -> Ints:
         """Return an array with a row for each frame and a column for each window."""
-        words = np.empty((len(frames), len(self._names)), np.uint64)
+        words = np.empty((len(frames), len(self._names)), np.int64)
         windows = frames.view(self._dtype)
         for column, name in enumerate(self._names):
             words[:, column] = windows[name]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import cantools.database
+from cantools.database.errors import UnsupportedDatabaseFormatError
 
 from gateway.decode.can_field import Field, Number
 from gateway.errors import DatabaseError
@@ -149,7 +150,7 @@ def _read(path: Path) -> list[Message]:
         database: Any = cantools.database.load_string(
             text, known.lower() if known else None, strict=False
         )
-    except cantools.database.UnsupportedDatabaseFormatError as error:
+    except UnsupportedDatabaseFormatError as error:
         raise _unreadable(path, str(error), known) from None
     if not isinstance(database, cantools.database.Database):
         raise DatabaseError(path, "", "a diagnostics description", _READABLE)

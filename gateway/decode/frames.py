@@ -8,41 +8,32 @@ from collections.abc import Collection, Iterator, Sequence
 import numpy as np
 
 from gateway.counters import Counters
-from gateway.decode.can_functions import DecodeFrame, write_function
+from gateway.decode.can_fast_packet import FastPackets, is_fast_packet
+from gateway.decode.can_functions import DecodeFrame, nothing, write_function
+from gateway.decode.can_ids import MOST_LEARNED, Ids, second_words
 from gateway.decode.can_selection import Selection
 from gateway.decode.can_tables import ORIGIN_BITS, Tables
 from gateway.decode.can_tree import Node, build_tree
-from gateway.decode.can_words import Ints, Words
-from gateway.decode.database import FrameDatabase, format_id
+from gateway.decode.can_words import Ints
+from gateway.decode.database import FrameDatabase, Message, format_id
 from gateway.record import FRAME, SAMPLE, CanId, Frames, Samples
 from gateway.signals import Signal
-
-
-MOST_LEARNED = 1 << 16
-"""Ids seen that are remembered; a bus has fewer, a fuzzer or a broken node may send any."""
 
 MOST_UNKNOWN = 4096
 """Unknown ids counted one by one; those that come later are counted together, as "other"."""
 
 _unpack_header = struct.Struct("=qIBBBB").unpack_from
-_DATA: int = FRAME.fields["data"][1]  # type: ignore[index]
+_DATA = int(FRAME.fields["data"][1])  # type: ignore[index]
+_CLASSIC = 8
+_BEYOND = bytes(8)
+"""What a `DecodeFrame` may read beyond a payload's end."""
 
-# The second word of a FRAME has all that tells messages apart, and the origin at the same byte as
-# the last word of a SAMPLE has it.
-_FRAME_WORDS = np.dtype(
-    {
-        "names": ["head"],
-        "formats": [np.uint64],
-        "offsets": [FRAME.fields["can_id"][1]],  # type: ignore[index]
-        "itemsize": FRAME.itemsize,
-    }
-)
-_KEY = np.zeros(1, FRAME)
-_KEY["can_id"], _KEY["channel"] = 0xFFFF_FFFF, 0xFF
-_KEY_BITS = _KEY.view(_FRAME_WORDS)["head"][0]
+_UNKNOWN, _UNUSUAL = 1, 2
+"""Numbers of nodes without fields, after 0: of frames that are in no database, and of parts of
+fast packets. Node 0 is that of frames that nobody wants."""
 
-_NOTHING, _STRANGE = 0, 1
-"""Nodes without fields: of frames that nobody wants; of frames that are in no database."""
+_ALWAYS_UNUSUAL = 256
+"""More bytes than any frame has."""
 
 _Route = tuple[int, DecodeFrame | None]
 """Bytes that a frame must have, and its function; None for frames that are in no database."""
@@ -56,7 +47,8 @@ class FrameDecoder:
     lie beyond the declared length, cantools refuses; here each is what its bits say.
 
     A frame shorter than its message gives the signals that lie wholly inside. A multiplexer at a
-    value that selects nothing gives the other signals of its message.
+    value that selects nothing gives the other signals of its message. An NMEA 2000 message of
+    more than eight bytes is put together from its frames; its samples are the last frame's.
 
     Args:
         databases: By ``FRAME["channel"]``; None for a channel without one.
@@ -77,30 +69,46 @@ class FrameDecoder:
             {(signal.message, signal.name): signal.index for signal in channel}
             for channel in signals
         ]
+        self._signals = tuple(map(tuple, signals))
         self._source = source
         self.select(())
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # The functions written so far cannot be pickled, and can be written again.
+        arguments = self._databases, self._signals, self._source
+        return _rebuild, (arguments, self._wanted)
+
     def select(self, wanted: Collection[int]) -> None:
         """Decode only the signals with these indices from now on; others are passed over."""
-        chosen = frozenset(wanted)
-        self._trees: dict[tuple[int, int], Node] = {}
-        for channel, database in enumerate(self._databases):
-            numbers = self._numbers[channel]
-            for message in database.messages if database else ():
-                named = {field.name: numbers[message.name, field.name] for field in message.fields}
-                mine = {name: number for name, number in named.items() if number in chosen}
-                if mine:
-                    self._trees[channel, message.can_id] = build_tree(message.fields, mine)
+        self._wanted = frozenset(wanted)
         self._empty = Node()
-        wanted_nodes = [node for tree in self._trees.values() for node in _walk(tree)]
-        nodes = [self._empty, Node(), *wanted_nodes]
-        self._position: dict[Node | None, int] = {node: at for at, node in enumerate(nodes)}
-        self._position[None] = _STRANGE
+        self._trees: dict[tuple[int, int], Node] = {}
+        self._fast: set[tuple[int, int]] = set()
+        nodes = [self._empty, Node(), Node()]
+        for channel, database in enumerate(self._databases):
+            for message in database.messages if database else ():
+                tree = build_tree(message.fields, self._indices(channel, message))
+                if tree:
+                    self._trees[channel, message.can_id] = tree
+                    if message.by_group and is_fast_packet(message.can_id, message.length):
+                        self._fast.add((channel, message.can_id))
+                    else:
+                        nodes += _walk(tree)
+        self._position = {node: position for position, node in enumerate(nodes)}
         self._tables = Tables(nodes, self._source)
         switched = any(node.switches for node in nodes)
         self._selection = Selection(nodes, self._position) if switched else None
-        self._flat_from = _flat_from(wanted_nodes, switched)
-        self._forget()
+        self._flat_from = _flat_from(nodes[3:], switched)
+        self._packets = FastPackets()
+        self._ids = Ids(lambda channel, can_id: self._look_up(channel, can_id)[0])
+        self._routes: dict[tuple[int, int, int], _Route] = {}
+        self._functions: dict[tuple[Node, int, bool], DecodeFrame] = {}
+
+    def _indices(self, channel: int, message: Message) -> dict[str, int]:
+        """Return the numbers of *message*'s wanted signals by their names."""
+        numbers = self._numbers[channel]
+        named = ((field.name, numbers[message.name, field.name]) for field in message.fields)
+        return {name: number for name, number in named if number in self._wanted}
 
     def decode(self, frames: Frames, counters: Counters) -> Samples:
         """Return the wanted samples of *frames*, in their order.
@@ -113,7 +121,8 @@ class FrameDecoder:
             counters: Counts every frame as received and delivered. Data frames with an id that
                 the channel's database does not know are counted in ``unknown`` as candump writes
                 the id ("7DF", "18EEFF01"), from the `MOST_UNKNOWN`-th different id on as "other".
-                Error frames are counted as such. Remote frames carry nothing.
+                Error frames are counted as such. Remote frames carry nothing. Frames of a fast
+                packet of which others are missing are lost, as "fast_packet".
         """
         many = len(frames)
         counters.received += many
@@ -130,98 +139,96 @@ class FrameDecoder:
         for start in range(0, len(buffer), FRAME.itemsize):
             t_ns, can_id, length, _, channel, origin = _unpack_header(buffer, start)
             key = channel, can_id, origin
-            need, function = self._routes.get(key) or self._route(*key)
+            need, function = self._routes.get(key) or self._route(key)
             if function is None:
                 self._count(counters, can_id, 1)
             elif length >= need:
                 parts.append(function(t_ns, buffer, start + _DATA, length))
             else:
-                parts.append(self._short_function(*key)(t_ns, buffer, start + _DATA, length))
+                payload = buffer[start + _DATA : start + _DATA + length]
+                parts.append(self._unusual(key, t_ns, payload, counters))
         return np.frombuffer(bytearray().join(parts), SAMPLE)
 
-    def _route(self, channel: int, can_id: int, origin: int) -> _Route:
+    def _route(self, key: tuple[int, int, int]) -> _Route:
         """Return what is done with such frames, and remember it."""
         if len(self._routes) >= MOST_LEARNED:
             self._routes.clear()
-        node = self._look_up(channel, can_id)
-        route: _Route = 0, None
-        if node is not None:
-            function = write_function(node, self._source, origin, whole=True)
-            route = node.need, function
-        self._routes[channel, can_id, origin] = route
+        channel, can_id, origin = key
+        position, tree = self._look_up(channel, can_id)
+        if position == _UNKNOWN:
+            route: _Route = 0, None
+        elif position == _UNUSUAL:
+            route = _ALWAYS_UNUSUAL, nothing
+        else:
+            route = tree.need, self._function(tree, origin, whole=True)
+        self._routes[key] = route
         return route
 
-    def _short_function(self, channel: int, can_id: int, origin: int) -> DecodeFrame:
-        node = self._look_up(channel, can_id) or self._empty
-        key = node, origin
-        if key not in self._short:
-            self._short[key] = write_function(node, self._source, origin, whole=False)
-        return self._short[key]
+    def _function(self, tree: Node, origin: int, *, whole: bool) -> DecodeFrame:
+        key = tree, origin, whole
+        if key not in self._functions:
+            self._functions[key] = write_function(tree, self._source, origin, whole=whole)
+        return self._functions[key]
+
+    def _unusual(
+        self, key: tuple[int, int, int], t_ns: int, payload: bytes, counters: Counters
+    ) -> bytes:
+        """Return the samples of a frame that is short, or that completes a fast packet."""
+        channel, can_id, origin = key
+        position, tree = self._look_up(channel, can_id)
+        if position == _UNUSUAL and len(payload) <= _CLASSIC:
+            packet = self._packets.add((channel, can_id), payload, counters)
+            if packet is None:
+                return b""
+            payload = packet
+        function = self._function(tree, origin, whole=len(payload) >= tree.need)
+        return function(t_ns, payload + _BEYOND, 0, len(payload))
 
     # Many frames
 
     def _all_at_once(self, frames: Frames, counters: Counters) -> Samples:
-        head = frames.view(_FRAME_WORDS)["head"]
-        keys = head & _KEY_BITS
-        place = self._keys.searchsorted(keys)
-        new = self._keys.take(place) != keys
-        if np.count_nonzero(new):
-            self._learn(frames[new], keys[new])
-            place = self._keys.searchsorted(keys)
-        node = self._nodes.take(place)
-        if self._strange:
-            self._count_strange(place, node, counters)
+        words = second_words(frames)
+        place, node = self._ids.find(frames, words)
+        if self._ids.knows(_UNKNOWN):
+            for can_id, count in self._ids.counted(place[node == _UNKNOWN]):
+                self._count(counters, can_id, count)
+        origin = words & ORIGIN_BITS
+        if not self._fast:
+            return self._flat(frames, node, origin)
+        parts = []
+        begin = 0
+        for at in np.flatnonzero(node == _UNUSUAL).tolist():
+            frame = frames[at]
+            key = int(frame["channel"]), int(frame["can_id"]), int(frame["origin"])
+            payload = frame["data"][: frame["len"]].tobytes()
+            if samples := self._unusual(key, int(frame["t_ns"]), payload, counters):
+                parts.append(self._flat(frames[begin:at], node[begin:at], origin[begin:at]))
+                parts.append(np.frombuffer(samples, SAMPLE))
+                begin = at
+        parts.append(self._flat(frames[begin:], node[begin:], origin[begin:]))
+        return np.concatenate(parts)
+
+    def _flat(self, frames: Frames, node: Ints, origin: Ints) -> Samples:
         frame = np.arange(len(frames))
         if self._selection:
             frame, node = self._selection.follow(frames, frame, node)
-        return self._tables.decode(frames, frame, node, head & ORIGIN_BITS)
-
-    def _learn(self, frames: Frames, keys: Words) -> None:
-        """Take up the ids of *frames*, seen for the first time, into the sorted arrays."""
-        keys, first = np.unique(keys, return_index=True)
-        if len(self._keys) + len(keys) > MOST_LEARNED:
-            self._forget()
-        can_ids = frames["can_id"][first]
-        channels = frames["channel"][first]
-        nodes = [
-            self._position[self._look_up(channel, can_id)]
-            for channel, can_id in zip(channels.tolist(), can_ids.tolist(), strict=True)
-        ]
-        at = self._keys.searchsorted(keys)
-        self._keys = np.insert(self._keys, at, keys)
-        self._can_ids = np.insert(self._can_ids, at, can_ids)
-        self._nodes = np.insert(self._nodes, at, nodes)
-        self._strange = _STRANGE in self._nodes
-
-    def _count_strange(self, place: Ints, node: Ints, counters: Counters) -> None:
-        """Count the frames that are in no database, by the places of their ids."""
-        counts = np.bincount(place[node == _STRANGE])
-        for at in np.flatnonzero(counts).tolist():
-            self._count(counters, int(self._can_ids[at]), int(counts[at]))
+        return self._tables.decode(frames, frame, node, origin)
 
     # Both
 
-    def _forget(self) -> None:
-        """Begin anew to learn which ids there are."""
-        self._routes: dict[tuple[int, int, int], _Route] = {}
-        self._short: dict[tuple[Node, int], DecodeFrame] = {}
-        # A last key that no frame has: so the place of any key is one of the array.
-        self._keys = np.array([np.iinfo(np.uint64).max], np.uint64)
-        self._can_ids = np.zeros(1, np.uint32)
-        self._nodes = np.array([_NOTHING])
-        self._strange = False
-
-    def _look_up(self, channel: int, can_id: int) -> Node | None:
-        """Return what is wanted of frames with this id; None if they are not in the database."""
+    def _look_up(self, channel: int, can_id: int) -> tuple[int, Node]:
+        """Return the node of frames with this id: its number, and itself."""
         if can_id & CanId.ERROR:
-            return None
+            return _UNKNOWN, self._empty
         if can_id & CanId.REMOTE:
-            return self._empty
+            return 0, self._empty
         database = self._databases[channel] if channel < len(self._databases) else None
         message = database.find(can_id) if database else None
         if message is None:
-            return None
-        return self._trees.get((channel, message.can_id), self._empty)
+            return _UNKNOWN, self._empty
+        known_as = channel, message.can_id
+        tree = self._trees.get(known_as, self._empty)
+        return (_UNUSUAL if known_as in self._fast else self._position[tree]), tree
 
     @staticmethod
     def _count(counters: Counters, can_id: int, count: int) -> None:
@@ -233,6 +240,15 @@ class FrameDecoder:
         if name not in counters.unknown and len(counters.unknown) >= MOST_UNKNOWN:
             name = "other"
         counters.unknown[name] += count
+
+
+def _rebuild(
+    arguments: tuple[Sequence[FrameDatabase | None], Sequence[Sequence[Signal]], int],
+    wanted: Collection[int],
+) -> FrameDecoder:
+    decoder = FrameDecoder(*arguments)
+    decoder.select(wanted)
+    return decoder
 
 
 def _flat_from(nodes: Sequence[Node], switched: bool) -> int:
