@@ -13,7 +13,6 @@ from gateway.ring.statistics import LaneStatistics, ReaderStatistics
 from gateway.ring.tenancy import Tenancy
 
 _CLOSED = int(LaneFlag.CLOSED)
-_WRITER_WAITS = int(LaneFlag.WRITER_WAITS)
 _FREED = int(AccountState.FREED)
 _SECOND = int(AccountState.SECOND)
 
@@ -95,45 +94,43 @@ class Lane:
         for reader, bell in enumerate(self._bells):
             if flags & LaneFlag.READER_WAITS << reader:
                 bell.set()
-        self.words[self.at.flags] = flags & (_CLOSED | _WRITER_WAITS)
-
-    def call_writer(self) -> None:
-        """Wake the producer: there is room, or will be before the guard is released."""
-        self.room.set()
-        self.words[self.at.flags] &= ~_WRITER_WAITS
+        self.words[self.at.flags] = flags & _CLOSED
 
     def set_flag(self, flag: int) -> None:
-        """Say that somebody is about to sleep."""
+        """Say that a reader is about to sleep."""
         self.words[self.at.flags] |= flag
 
     def account(self, reader: int) -> Account:
         """Return the account of reader number *reader*."""
-        at = self.at.accounts[reader]
-        state = self.words[at]
-        which = at + 1 + 2 * (state & _SECOND)
-        return Account(self.words[which], self.words[which + 1], bool(state & _FREED))
+        at = self.cursor_at(reader)
+        freed = bool(self.words[self.at.accounts[reader]] & _FREED)
+        return Account(self.words[at], self.words[at + 1], freed)
 
-    def change_account(self, reader: int, cursor: int, lost: int) -> int:
-        """Store both numbers at once, the reader not freed; return the account's new state."""
+    def cursor_at(self, reader: int) -> int:
+        """Return which word holds the cursor of reader number *reader* at present."""
+        at = self.at.accounts[reader]
+        return at + 1 + 2 * (self.words[at] & _SECOND)
+
+    def change_account(self, reader: int, cursor: int, lost: int) -> None:
+        """Store both numbers at once, the reader not freed."""
         at = self.at.accounts[reader]
         state = (self.words[at] & _SECOND) ^ _SECOND
         which = at + 1 + 2 * state
         self.words[which] = cursor
         self.words[which + 1] = lost
         self.words[at] = state
-        return state
 
-    def reopen_account(self, reader: int) -> tuple[int, Account]:
+    def reopen_account(self, reader: int) -> Account:
         """Let a reader begin: where its predecessor stopped, or at the end if that was freed."""
         account = self.account(reader)
         if account.freed:
-            published = self.published
-            self.change_account(reader, published, account.lost + published - account.cursor)
-        return self.words[self.at.accounts[reader]], self.account(reader)
+            end = self.published
+            self.change_account(reader, end, account.lost + end - account.cursor)
+        return self.account(reader)
 
     def free_account(self, reader: int) -> None:
         """Do not wait for this reader any more, and wake whoever is waiting: for it, or it."""
-        self.call_writer()
+        self.room.set()
         self._bells[reader].set()
         self.words[self.at.accounts[reader]] |= _FREED
 

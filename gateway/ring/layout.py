@@ -13,6 +13,7 @@ field straddles a cache line and what two processes write often does not share o
                              128     8     published: position after the newest record
                              136     8     claimed: up to here slots may be overwritten
                              144     8     flags: see `LaneFlag`
+                             152     8     wanted: the producer sleeps until the cursors are here
                              192     64    account[0], of reader 0
                              256     64    account[1], ...
     account[r]               0       8     state: see `AccountState`
@@ -48,8 +49,6 @@ class LaneFlag(IntFlag):
 
     CLOSED = 1
     """End of stream."""
-    WRITER_WAITS = 2
-    """The producer sleeps, or is about to, until there is room."""
     READER_WAITS = 256
     """Reader 0 sleeps, or is about to; for reader r the bit is ``READER_WAITS << r``."""
 
@@ -72,6 +71,7 @@ class LaneLayout:
     published: int
     claimed: int
     flags: int
+    wanted: int
     accounts: tuple[int, ...]
     data: int
 
@@ -127,6 +127,7 @@ class RingLayout:
             published=published,
             claimed=published + 1,
             flags=published + 2,
+            wanted=published + 3,
             accounts=tuple(offset // WORD for offset in accounts),
             data=self.header_size + index * self._lane_data,
         )

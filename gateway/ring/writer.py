@@ -23,6 +23,9 @@ _CLOSED = int(LaneFlag.CLOSED)
 _READERS = -int(LaneFlag.READER_WAITS)
 """Masks the flags of all readers."""
 
+_NAP_NS = NS_PER_MS
+"""How long a producer waits for a quarter of its lane before it is content with one slot."""
+
 _LOOK_NS = 20 * NS_PER_MS
 """How often a producer that waits for readers looks whether they are still alive."""
 
@@ -137,6 +140,9 @@ class Writer:
 
     def _wait_for_room(self, head: int, deadline: Deadline) -> None:
         lane = self._lane
+        # At first, do not get up for a single slot: readers that are busy make room for many in
+        # the time that one wake-up takes.
+        room, nap = max(self._capacity // 4, 1), _NAP_NS
         while True:
             lane.room.clear()
             with lane.guard:
@@ -147,13 +153,14 @@ class Writer:
                 self._limit = min(self._cursors(), default=head) + self._capacity
                 if self._limit > head:
                     return
-                lane.set_flag(LaneFlag.WRITER_WAITS)
+                self._words[lane.at.wanted] = head - self._capacity + room
             if self._free_the_dead(head):
                 continue
             left = deadline.left_ns()
             if left == 0:
                 raise RingTimeout(f"lane {lane.index} is full")
-            lane.room.wait(_LOOK_NS if left is None else min(left, _LOOK_NS))
+            lane.room.wait(nap if left is None else min(left, nap))
+            room, nap = 1, _LOOK_NS
 
     def _cursors(self) -> list[int]:
         accounts = [self._lane.account(reader) for reader, _, _ in self._lossless]
