@@ -15,6 +15,7 @@ from gateway.errors import RecordingError
 from gateway.record import Frames, Origin
 from gateway.sources.can_message import Row, frame_row, frames_of
 from gateway.sources.recordings.base import Recording
+from gateway.sources.recordings.text import open_file
 
 SUFFIXES = frozenset({".asc", ".blf", ".trc", ".csv", ".db", ".mf4"})
 
@@ -79,22 +80,17 @@ class LibraryRecording(Recording):
             reader.stop()
 
     def _open(self) -> can.io.generic.MessageReader:
-        suffix = self.path.suffix.lower()
+        expected = f"a sound {self.path.suffix} file"
+        with open_file(self.path) as file:
+            start = file.read(_BLF_HEADER)
+        if self.path.suffix.lower() == ".blf" and not _is_blf_header(start):
+            # Told here because BLFReader leaves the file open when it does not like it.
+            raise RecordingError(self.path, "byte 0", "no header", expected)
         try:
-            with self.path.open("rb") as file:
-                start = file.read(_BLF_HEADER)
-            # BLFReader leaves the file open when it does not like it.
-            if suffix == ".blf" and (len(start) < _BLF_HEADER or not start.startswith(b"LOGG")):
-                raise RecordingError(self.path, "byte 0", "no header", "a sound .blf file")
             reader: can.io.generic.MessageReader = can.LogReader(str(self.path))
-        except OSError as error:
-            got = (error.strerror or str(error)).lower()
-            raise RecordingError(self.path, "", got, "a recording that can be read") from None
-        except RecordingError:
-            raise
         except Exception as error:  # noqa: BLE001 - the readers raise all sorts of things
             got = f"'{str(error) or type(error).__name__}'"
-            raise RecordingError(self.path, "", got, f"a sound {suffix} file") from None
+            raise RecordingError(self.path, "", got, expected) from None
         return reader
 
     def _fill(
@@ -131,6 +127,10 @@ def _channel_name(channel: object) -> str:
         return "can0"
     text = str(channel)
     return f"can{text}" if text.isdigit() else text
+
+
+def _is_blf_header(start: bytes) -> bool:
+    return len(start) == _BLF_HEADER and start.startswith(b"LOGG")
 
 
 def _take_start_ns(reader: object) -> int:
