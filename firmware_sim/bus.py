@@ -36,6 +36,7 @@ class Node:
         name: For people.
         own_frames: Whether its own frames come back to it.
         listen_only: Whether it must not send.
+        receives: Whether frames are delivered to it; False for a device that only sends.
         patience_ns: Overrides the bus's own; 0 for hardware with a FIFO that simply overflows.
 
     Attributes:
@@ -56,11 +57,13 @@ class Node:
         *,
         own_frames: bool = False,
         listen_only: bool = False,
+        receives: bool = True,
         patience_ns: int | None = None,
     ) -> None:
         self.name = name
         self.own_frames = own_frames
         self.listen_only = listen_only
+        self.receives = receives
         self.patience_ns = patience_ns
         self.queue: deque[memoryview] = deque()
         self.queued = 0
@@ -166,18 +169,17 @@ class Bus:
         """
         if sender.listen_only:
             raise WireError("got a frame from a node that said it only listens")
-        records = np.frombuffer(data, wire.RECORD).copy()
-        wire.to_bus(records, now_ns)
-        sender.sent += len(records)
-        self.frames += len(records)
-        block = records.view(np.uint8).data
+        block = wire.to_bus(data, now_ns)
+        count = len(block) // wire.RECORD_SIZE
+        sender.sent += count
+        self.frames += count
         for node in self._nodes:
+            if not node.receives:
+                continue
             if node is not sender:
                 self._deliver(node, block, now_ns)
             elif node.own_frames:
-                echo = records.copy()
-                echo["flags"] |= wire.ECHO
-                self._deliver(node, echo.view(np.uint8).data, now_ns)
+                self._deliver(node, _echo(block), now_ns)
 
     def took(self, node: Node, size: int, now_ns: int) -> None:
         """Say that *node* took the first *size* bytes of its queue."""
@@ -227,6 +229,12 @@ class Bus:
     def _deadline(self, node: Node) -> int:
         patience = self._patience_ns if node.patience_ns is None else node.patience_ns
         return node.idle_since_ns + patience
+
+
+def _echo(block: memoryview) -> memoryview:
+    records = np.frombuffer(block, wire.RECORD).copy()
+    records["flags"] |= wire.ECHO
+    return records.view(np.uint8).data
 
 
 def _report(node: Node) -> NodeReport:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
 from firmware_sim import wire
-from firmware_sim.bus import Bus
 from firmware_sim.errors import ScenarioError, SimError
+from firmware_sim.scenario import BusSection, Scenario, load_scenario
 from firmware_sim.simulation import Simulation
 
 EXIT_INPUT = 2
@@ -35,6 +36,13 @@ _log_format = click.option(
 )
 
 
+def _check_name(name: str, hint: str) -> None:
+    try:
+        wire.address(name)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint=hint) from None
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="embedded-gateway", prog_name="firmware-sim")
 def cli() -> None:
@@ -42,6 +50,44 @@ def cli() -> None:
 
     Any python-can program joins a bus by its name: can.Bus("can0", interface="firmware_sim").
     """
+
+
+@cli.command()
+@click.argument("scenario", type=click.Path(path_type=Path))
+@_seconds
+@click.option(
+    "--ports",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder for the links to serial ports, whatever the scenario says.",
+)
+@click.option(
+    "--namespace",
+    metavar="NAME",
+    default="",
+    help="Put NAME and a dot before the names of buses, so that several runs do not meet.",
+)
+@_ready_fd
+@_die_with_parent
+@_log_format
+def run(
+    scenario: Path,
+    seconds: float | None,
+    ports: Path | None,
+    namespace: str,
+    ready_fd: int | None,
+    die_with_parent: bool,
+    log_format: str,
+) -> None:
+    """Run the devices of SCENARIO, a TOML file, until SIGINT or SIGTERM."""
+    loaded = load_scenario(scenario)
+    for bus_section in loaded.bus if namespace else ():
+        _check_name(f"{namespace}.{bus_section.name}", "--namespace")
+    if ports is None and loaded.scenario.ports is not None:
+        ports = scenario.parent / Path(loaded.scenario.ports).expanduser()
+    Simulation(loaded, ports=ports, namespace=namespace, log_format=log_format).run(
+        seconds=seconds, ready_fd=ready_fd, die_with_parent=die_with_parent
+    )
 
 
 @cli.command()
@@ -59,13 +105,11 @@ def bus(
 ) -> None:
     """Run empty CAN buses with these names, until SIGINT or SIGTERM."""
     for name in names:
-        try:
-            wire.address(name)
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="NAME") from None
+        _check_name(name, "NAME")
     if len(set(names)) < len(names):
         raise click.BadParameter("got the same name twice", param_hint="NAME")
-    Simulation([Bus(name) for name in names], log_format=log_format).run(
+    empty = Scenario(bus=tuple(BusSection(name=name) for name in names))
+    Simulation(empty, log_format=log_format).run(
         seconds=seconds, ready_fd=ready_fd, die_with_parent=die_with_parent
     )
 

@@ -1,0 +1,1 @@
+"""Simulated devices: state and physics, no I/O and no clock."""

@@ -1,0 +1,123 @@
+"""What joins devices to buses and ports."""
+
+from __future__ import annotations
+
+import selectors
+import time
+from collections.abc import Callable
+
+from firmware_sim.bus import Bus, Node
+from firmware_sim.ports import PtyPort
+from firmware_sim.slcan import SlcanAdapter
+
+
+class BusOutlet:
+    """A device's place on a bus, to send only.
+
+    Args:
+        bus: The bus.
+        name: The device's name on it.
+    """
+
+    def __init__(self, bus: Bus, name: str) -> None:
+        self._bus = bus
+        self._node = Node(name, receives=False)
+        bus.join(self._node)
+
+    @property
+    def held(self) -> bool:
+        """See `Outlet`."""
+        return self._bus.blocked
+
+    def send(self, data: bytes, now_ns: int) -> None:
+        """See `Outlet`."""
+        self._bus.offer(self._node, data, now_ns)
+
+
+class PortOutlet:
+    """A device's serial port, to send only.
+
+    Args:
+        port: The port.
+        selector: The loop's, where what others write to the port is taken in, and ignored.
+    """
+
+    def __init__(self, port: PtyPort, selector: selectors.BaseSelector) -> None:
+        self._port = port
+        selector.register(port, selectors.EVENT_READ, self._ignore)
+
+    @property
+    def held(self) -> bool:
+        """See `Outlet`."""
+        return self._port.held
+
+    def send(self, data: bytes, _now_ns: int) -> None:
+        """See `Outlet`."""
+        self._port.write(data)
+
+    def _ignore(self, _events: int) -> None:
+        self._port.read()
+
+
+class SlcanLink:
+    """An slcan adapter between a bus and a port.
+
+    When whoever has the port does not read, frames wait in the port, then in the adapter's place
+    on the bus, and then are lost as in a real adapter: counted, and told by its status flags.
+
+    Args:
+        name: The adapter's name on the bus.
+        bus: The bus.
+        port: The port, with flow control.
+        selector: The loop's.
+        clock_ns: CLOCK_MONOTONIC.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        bus: Bus,
+        port: PtyPort,
+        selector: selectors.BaseSelector,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._bus = bus
+        self._port = port
+        self._selector = selector
+        self._clock_ns = clock_ns
+        self._node = Node(name, patience_ns=0)
+        self._adapter = SlcanAdapter(self._transmit)
+        self._watched = selectors.EVENT_READ
+        bus.join(self._node)
+        selector.register(port, self._watched, self._on_ready)
+
+    def settle(self) -> int | None:
+        """See `Settler`."""
+        queue = self._node.queue
+        while queue and not self._port.held:
+            block = queue[0]
+            self._port.write(self._adapter.hear(block))
+            self._bus.took(self._node, len(block), self._clock_ns())
+        self._port.flush()
+        reads = 0 if self._bus.blocked or self._port.held else selectors.EVENT_READ
+        writes = selectors.EVENT_WRITE if self._port.backlog else 0
+        self._watch(reads | writes)
+        return None
+
+    def _on_ready(self, events: int) -> None:
+        if events & selectors.EVENT_READ:
+            self._port.write(self._adapter.feed(self._port.read()))
+
+    def _transmit(self, record: bytes) -> None:
+        self._bus.offer(self._node, record, self._clock_ns())
+
+    def _watch(self, events: int) -> None:
+        if events == self._watched:
+            return
+        if not self._watched:
+            self._selector.register(self._port, events, self._on_ready)
+        elif events:
+            self._selector.modify(self._port, events, self._on_ready)
+        else:
+            self._selector.unregister(self._port)
+        self._watched = events
