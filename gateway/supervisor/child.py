@@ -63,7 +63,8 @@ class Child:
     @property
     def ended(self) -> bool:
         """Whether it has ended for good."""
-        return self.state in (ChildState.DONE, ChildState.FAILED, ChildState.KILLED)
+        done = self.state in (ChildState.DONE, ChildState.FAILED, ChildState.KILLED)
+        return done and self.pidfd < 0
 
     def start(self, now_ns: int, in_child: Callable[[], None]) -> None:
         """Fork it.

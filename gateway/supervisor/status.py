@@ -70,9 +70,7 @@ class StatusReport:
             "time": format_utc(self._clock.wall_ns()),
             "uptime_s": (now_ns - self._began_ns) / NS_PER_S,
             "processes": [self._process(child) for child in self._children],
-            "ledger": [
-                asdict(entry) | {"adds_up": entry.adds_up} for entry in ledger(self._assembly)
-            ],
+            "ledger": [asdict(entry) for entry in ledger(self._assembly)],
             "alarms": [
                 {
                     "rule": rule.name,

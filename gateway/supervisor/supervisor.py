@@ -234,9 +234,11 @@ class Supervisor:
             return
         if not self._hurry:
             return  # a recording's end: what is in the rings may take as long as it takes
+        late_ns = now_ns - self._stage_began_ns
         for child in here:
-            late_ns = now_ns - self._stage_began_ns
-            if not child.ended and late_ns > child.spec.stop_timeout_s * NS_PER_S:
+            if child.ended or child.state is ChildState.KILLED:
+                continue
+            if late_ns > child.spec.stop_timeout_s * NS_PER_S:
                 self._log.error("%s did not stop in time and is killed", child.spec.name)
                 running = child.state is ChildState.RUNNING
                 child.state = ChildState.KILLED

@@ -1,0 +1,176 @@
+"""`gateway run` over a recording: from frames to warnings, through all the processes."""
+
+import json
+import os
+import select
+import signal
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def ledger_rows(text):
+    """Return the printed ledger as {stage: (received, delivered, lost, waiting)}."""
+    rows = {}
+    for line in text.splitlines():
+        words = line.replace(",", "").split()
+        numbers = [word for word in words if word.isdigit()]
+        if len(numbers) >= 4 and words[-1] != "waiting":
+            stage = " ".join(words[: words.index(numbers[0])])
+            rows[stage] = tuple(int(number) for number in numbers[:4])
+    return rows
+
+
+@pytest.mark.parametrize("analyzers", [1, 2, 3, 7])
+def test_a_replay_raises_the_events_of_the_back_test_byte_for_byte(bench, analyzers):
+    config = bench.folder / "car.toml"
+    config.write_text(config.read_text().replace("count = 3", f"count = {analyzers}"))
+    expected = bench.gateway("backtest", "car.toml", "drive.log").stdout
+    done = bench.gateway("run", "car.toml")
+    assert done.returncode == 0, done.stderr
+    assert (bench.folder / "journal.jsonl").read_text() == expected
+    assert expected.count("\n") > 10
+
+
+def test_a_replay_in_real_time_raises_the_same_events(bench):
+    bench.write_drive(4)
+    bench.configure(speed="1.0")
+    expected = bench.gateway("backtest", "car.toml", "drive.log").stdout
+    done = bench.gateway("run", "car.toml")
+    assert done.returncode == 0, done.stderr
+    assert (bench.folder / "journal.jsonl").read_text() == expected
+
+
+def test_two_back_tests_give_the_same_bytes(bench):
+    first, second = (bench.gateway("backtest", "car.toml", "drive.log").stdout for _ in range(2))
+    assert first == second
+    assert '"event":"raised","rule":"engine_hot"' in first
+
+
+def test_the_events_are_those_that_the_drive_should_raise(bench):
+    bench.gateway("run", "car.toml")
+    seen = [(e["event"], e["rule"], e["t_ns"]) for e in bench.events()]
+    s, ms = 10**9, 10**6
+    assert ("raised", "engine_very_hot", 101 * s + ms) in seen
+    assert ("raised", "engine_hot", 101 * s + 21 * ms) in seen  # after its on-delay
+    assert ("raised", "tyre_low", 102 * s) in seen
+    assert ("raised", "tyre_silent", 102 * s + 790 * ms) in seen  # 300 ms after the last sample
+    assert ("cleared", "tyre_silent", 103 * s + 500 * ms) in seen
+    assert {rule for _, rule, _ in seen} == {
+        "engine_hot", "engine_very_hot", "tyre_low", "tyre_silent", "revving"
+    }  # fmt: skip
+
+
+def test_the_ledger_accounts_for_every_frame_sample_and_alarm(bench):
+    text = bench.gateway("run", "car.toml").stdout
+    rows = ledger_rows(text)
+    frames = len((bench.folder / "drive.log").read_text().splitlines())
+    events = len(bench.events())
+    assert rows["drive"] == (frames, frames, 0, 0)
+    published = rows["drive > samples"][0]
+    for analyzer in range(3):
+        assert rows[f"samples > analyzer-{analyzer}"] == (published, published, 0, 0)
+    assert rows["alarms > journal"] == rows["journal"] == (events, events, 0, 0)
+    assert "every stage adds up" in text
+
+
+def test_alarms_go_to_standard_output_as_json_lines_and_nothing_else_does(bench):
+    done = bench.gateway("run", "car.toml", "--alarms", "-")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert lines == bench.events()
+    assert "every stage adds up" in done.stderr
+
+
+def test_alarms_go_to_the_file_that_the_command_line_names(bench):
+    bench.gateway("run", "car.toml", "--alarms", "other.jsonl")
+    assert bench.events("other.jsonl")
+    assert not bench.events("journal.jsonl")
+
+
+def test_warnings_are_printed_for_people(bench):
+    printed = bench.gateway("run", "car.toml").stdout
+    assert (
+        "00:01:41.021 WARNING  engine_hot: High engine temperature: "
+        "can0.EngineStatus.ENGINE_TEMP = 120 degC (above 110)\n"
+    ) in printed
+
+
+def test_seconds_ends_a_run_by_itself(bench):
+    bench.configure(speed="1.0")
+    done = bench.gateway("run", "car.toml", "--seconds", "0.5")
+    assert done.returncode == 0, done.stderr
+    assert 0 < ledger_rows(done.stdout)["drive"][0] < 3000
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_drains_what_was_read_and_ends_with_the_ledger(bench, number):
+    bench.configure(speed="1.0")
+    with bench.running() as process:
+        bench.read_until(process.stdout, "engine_hot")
+        process.send_signal(number)
+        rest, log = process.communicate(timeout=30)
+    assert process.returncode == 0, log
+    rows = ledger_rows(rest)
+    assert rows["drive > samples"][1] == rows["samples > analyzer-0"][1] > 0
+    assert rows["alarms > journal"][1] == len(bench.events())
+
+
+@pytest.mark.parametrize("victim", ["analyzer-0", "analyzer-1", "analyzer-2", "journal"])
+def test_a_process_that_is_killed_costs_no_event(bench, victim):
+    bench.configure(speed="1.0")
+    expected = bench.gateway("backtest", "car.toml", "drive.log").stdout
+    with bench.running() as process:
+        for _ in range(3):
+            status = bench.status_when(
+                lambda status: all(each["state"] == "running" for each in status["processes"])
+            )
+            [pid] = [each["pid"] for each in status["processes"] if each["name"] == victim]
+            os.kill(pid, signal.SIGKILL)
+        out, log = process.communicate(timeout=60)
+    assert process.returncode == 0, log
+    assert log.count(f"{victim} ended (killed by SIGKILL)") == 3
+    assert (bench.folder / "journal.jsonl").read_text() == expected
+    assert "every stage adds up" in out
+
+
+def test_a_killed_supervisor_takes_its_children_with_it_and_a_restart_works(bench):
+    bench.configure(speed="1.0")
+    with bench.running() as process:
+        pids = [each["pid"] for each in bench.status()["processes"]]
+        process.kill()
+        process.wait()
+        pidfds = [fd for fd in map(_open_pidfd, pids) if fd is not None]
+        for fd in pidfds:
+            os.close(fd)
+    done = bench.gateway("run", "car.toml", "--seconds", "0.2")
+    assert done.returncode == 0, done.stderr
+
+
+def _open_pidfd(pid):
+    """Return a descriptor of a process that still runs, after it has ended; None if it has."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+    assert select.select([fd], [], [], 10)[0], f"process {pid} outlived the supervisor"
+    return fd
+
+
+def test_one_instance_runs_a_configuration(bench):
+    bench.configure(speed="1.0")
+    with bench.running() as process:
+        bench.status()
+        second = bench.gateway("run", "car.toml")
+        assert second.returncode == 3
+        assert second.stderr.endswith(f"already running as process {process.pid}\n")
+
+
+def test_a_torn_last_line_of_the_journal_is_cut_off_and_said(bench):
+    journal = bench.folder / "journal.jsonl"
+    bench.gateway("run", "car.toml")
+    whole = journal.read_text()
+    journal.write_text(whole + '{"event":"raised","rule":"engi')
+    done = bench.gateway("run", "car.toml")
+    assert "cut off 30 bytes" in done.stderr
+    assert journal.read_text() == whole * 2
