@@ -133,6 +133,8 @@ def _why_unusable(config: Config, path: str, mode: int) -> str | None:
             return _REASONS[errno.EISDIR]
     except OSError as error:
         return why_not(error)
-    except (ValueError, RuntimeError) as error:  # a NUL in the path; ~ of an unknown user
-        return str(error)
+    except ValueError:
+        return "no path: it has a NUL in it"
+    except RuntimeError:
+        return "no such user"  # whose home folder ~ would be
     return None if os.access(resolved, mode) else _REASONS[errno.EACCES]

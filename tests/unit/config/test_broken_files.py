@@ -544,14 +544,14 @@ FILES = [
         "the home of nobody",
         CAN + "dbc = ['~nobody-knows-me/car.dbc']\n",
         "source \"can0\".dbc #1: got '~nobody-knows-me/car.dbc'"
-        " (Could not determine home directory.), expected a signal database;"
+        " (no such user), expected a signal database;"
         " a path is relative to this file",
     ),
     case(
         "a path that no file can have",
         CAN + 'dbc = ["car\\u0000.dbc"]\n',
-        'source "can0".dbc #1: got "car\\u0000.dbc" (embedded null byte), expected a signal'
-        " database; a path is relative to this file",
+        'source "can0".dbc #1: got "car\\u0000.dbc" (no path: it has a NUL in it), expected'
+        " a signal database; a path is relative to this file",
     ),
     case(
         "a journal in a folder that is not there",
