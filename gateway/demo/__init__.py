@@ -1,0 +1,1 @@
+"""The files of `gateway demo`: a configuration and a scenario to start one's own from."""
