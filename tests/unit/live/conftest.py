@@ -128,6 +128,16 @@ class Terminal:
         else:
             assert piece.endswith("m"), f"the terminal does not know {piece!r}"
 
+    def resize(self, width):
+        """Wrap the lines anew, as terminals do that get narrower."""
+        lines = [line.rstrip() for line in self.lines]
+        self.lines = [
+            line[start : start + width]
+            for line in lines
+            for start in range(0, max(len(line), 1), width)
+        ]
+        self.row, self.column = len(self.lines) - 1, len(self.lines[-1])
+
     @property
     def text(self):
         return "\n".join(line.rstrip() for line in self.lines).rstrip()

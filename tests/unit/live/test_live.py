@@ -71,6 +71,7 @@ def test_a_terminal_that_changes_its_size_gets_a_clean_picture(screen, console, 
         feed((TEMP, 1.0))
         screen.update(0)
         console.size = (40, 6)
+        terminal.resize(40)
         screen.update(NS_PER_S)
     assert terminal.text.split("\n") == [
         "signal        value unit  state",
