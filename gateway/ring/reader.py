@@ -151,7 +151,7 @@ class Reader:
                     cursor.commit(batch)
                     continue
                 if len(kept) < len(batch.records):
-                    batch.records, batch.kept = batch.records[kept], kept
+                    batch.records, batch.kept = batch.records.take(kept), kept
             return cursor, batch
         return None
 

@@ -68,6 +68,11 @@ class Writer:
         with lane.guard:
             lane.open()
 
+    @property
+    def position(self) -> int:
+        """Where in the lane the next record will stand; what was put so far, by all producers."""
+        return self._words[self._published_at]
+
     def put(self, records: NDArray[np.void], timeout_ns: int | None = None) -> int:
         """Publish *records*, waiting for lossless readers to make room.
 
@@ -85,8 +90,11 @@ class Writer:
             RingClosed: The lane was closed, by this writer or by the supervisor. Nothing of the
                 piece at hand was published; `published` says how many were before it.
         """
-        if records.dtype is not self._dtype and records.dtype != self._dtype:
-            raise ValueError(f"got records of {records.dtype}, expected {self._dtype}")
+        if records.ndim != 1 or records.dtype != self._dtype:
+            what = f"{records.ndim} dimensions of {records.dtype}"
+            raise ValueError(f"got {what}, expected one dimension of {self._dtype}")
+        if not records.flags.c_contiguous:
+            records = np.ascontiguousarray(records)
         count = len(records)
         head = self._words[self._published_at]
         if head + count > self._limit or (head & self._mask) + count > self._capacity:
@@ -118,8 +126,6 @@ class Writer:
             self._release()
 
     def _put_in_pieces(self, records: NDArray[np.void], timeout_ns: int | None) -> int:
-        if records.ndim != 1:
-            raise ValueError(f"got an array of shape {records.shape}, expected one dimension")
         if self._is_detached:
             raise RingClosed(f"this writer of lane {self._lane.index} was closed")
         deadline = Deadline(timeout_ns)
