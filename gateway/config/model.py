@@ -214,7 +214,8 @@ class SerialConfig(Section, frozen=True, kw_only=True, tag="serial", tag_field="
 
     Attributes:
         name: The source's name, and the first part of its signals' full names.
-        port: The device, best by its stable name under /dev/serial/by-id.
+        port: The device, best by its stable name under /dev/serial/by-id; unlike the files of a
+            configuration, not relative to it.
         baudrate: Bits a second.
         bytesize: Data bits.
         parity: N(one), E(ven), O(dd), M(ark), S(pace).
@@ -230,7 +231,7 @@ class SerialConfig(Section, frozen=True, kw_only=True, tag="serial", tag_field="
     """
 
     name: Name
-    port: FilePath
+    port: Text
     baudrate: BitRate = 9600
     bytesize: Literal[5, 6, 7, 8] = 8
     parity: Literal["N", "E", "O", "M", "S"] = "N"
