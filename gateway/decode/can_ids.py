@@ -45,6 +45,7 @@ class Ids:
         self._keys: Ints = np.array([np.iinfo(np.int64).max])
         self._can_ids: NDArray[np.uint32] = np.zeros(1, np.uint32)
         self._nodes: Ints = np.zeros(1, np.int64)
+        self._seen: set[int] = set()
 
     def find(self, frames: Frames, words: Ints) -> tuple[Ints, Ints]:
         """Return for each frame the place of its id among those seen, and its node."""
@@ -58,7 +59,7 @@ class Ids:
 
     def knows(self, node: int) -> bool:
         """Return whether any id seen has *node*."""
-        return node in self._nodes
+        return node in self._seen
 
     def counted(self, place: Ints) -> Iterator[tuple[int, int]]:
         """Yield each id at *place*, and how often it is there."""
@@ -69,14 +70,17 @@ class Ids:
     def _learn(self, frames: Frames, keys: Ints, new: NDArray[np.bool_]) -> None:
         if len(self._keys) > MOST_LEARNED:
             self._keys, self._can_ids, self._nodes = (
-                array[-1:] for array in (self._keys, self._can_ids, self._nodes)
+                self._keys[-1:],
+                self._can_ids[-1:],
+                self._nodes[-1:],
             )
             new = np.ones_like(new)
         keys, first = np.unique(keys[new], return_index=True)
         can_ids = frames["can_id"][new][first]
         channels = frames["channel"][new][first]
-        nodes = map(self._look_up, channels.tolist(), can_ids.tolist())
+        nodes = list(map(self._look_up, channels.tolist(), can_ids.tolist()))
+        self._seen.update(nodes)
         at = self._keys.searchsorted(keys)
         self._keys = np.insert(self._keys, at, keys)
         self._can_ids = np.insert(self._can_ids, at, can_ids)
-        self._nodes = np.insert(self._nodes, at, list(nodes))
+        self._nodes = np.insert(self._nodes, at, nodes)

@@ -127,16 +127,18 @@ class Tables:
         first += count
         samples = np.empty(total, _WORDS)
         source = _Source(frames, self._words.read(frames), frames["t_ns"], origin)
-        if total <= BLOCK:
-            self._compute(source, frame.repeat(count), first.repeat(count), samples)
-        else:
+        cuts = []
+        if total > BLOCK:
             cuts = ends.searchsorted(np.arange(BLOCK, total, BLOCK), "right").tolist()
+        # Signalling NaNs and values too great for a double are data, not errors.
+        with np.errstate(over="ignore", invalid="ignore"):
+            begin = 0
             for start, stop in pairwise([0, *cuts, len(node)]):
-                begin = int(ends[start] - count[start])
                 many = count[start:stop]
                 at = frame[start:stop].repeat(many)
                 row = (first[start:stop] + begin).repeat(many)
                 self._compute(source, at, row, samples[begin : begin + len(at)])
+                begin += len(at)
         result = samples.view(SAMPLE)
         length = frames["len"].take(frame)
         if np.count_nonzero(length < self._need.take(node)):

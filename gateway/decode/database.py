@@ -172,8 +172,9 @@ def _unreadable(path: Path, text: str, known: str | None) -> DatabaseError:
         return DatabaseError(path, "", "a file in none of the known formats", _READABLE)
     text = text.removeprefix(f'{known}: "').removesuffix('"')
     if match := _PLACE.search(text):
-        got = (match[2] or "a syntax error").replace(">>!<<", " >> ").split("\n")[0].strip()
-        return DatabaseError(path, match[1], repr(got), f"{known} syntax")
+        rest = (match[2] or "").partition(">>!<<")[2].strip()
+        got = repr(rest.split("\n")[0]) if rest else "nothing that makes sense"
+        return DatabaseError(path, match[1], got, f"{known} syntax")
     return DatabaseError(path, "", " ".join(text.split()), f"a {known} file that means something")
 
 

@@ -182,7 +182,7 @@ class FrameDecoder:
                 return b""
             payload = packet
         function = self._function(tree, origin, whole=len(payload) >= tree.need)
-        return function(t_ns, payload + _BEYOND, 0, len(payload))
+        return function(t_ns, payload.ljust(tree.need, b"\0") + _BEYOND, 0, len(payload))
 
     # Many frames
 

@@ -1,0 +1,112 @@
+"""NMEA 2000 messages of more than eight bytes, put together from their frames."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gateway.counters import Counters
+
+POSITION = 0x80000000 | 0x0DF805FE  # group 129029
+SENDER = 0x80000000 | 0x0DF80523
+PLAIN = 0x80000000 | 0x09F801FE
+DBC = (
+    f"BO_ {POSITION} Position: 20 E",
+    ' SG_ SID : 0|8@1+ (1,0) [0|0] "" E',
+    ' SG_ ALTITUDE : 48|64@1- (1e-6,0) [0|0] "m" E',
+    ' SG_ TAIL : 152|8@1+ (1,0) [0|0] "" E',
+    f"BO_ {PLAIN} Plain: 8 E",
+    ' SG_ ANY : 0|8@1+ (1,0) [0|0] "" E',
+)
+PAYLOAD = bytes([9, 0, 0, 0, 0, 0]) + (1_500_000).to_bytes(8, "little") + bytes([0] * 5) + b"\x77"
+VALUES = {"SID": 9.0, "ALTITUDE": 1.5, "TAIL": 119.0}
+
+
+def packet(payload: bytes, sequence: int = 0, size: int | None = None) -> list[bytes]:
+    """The frames' payloads, the last filled up with 0xFF."""
+    first = bytes([sequence << 5, len(payload) if size is None else size]) + payload[:6]
+    rest = [payload[start : start + 7] for start in range(6, len(payload), 7)]
+    return [first.ljust(8, b"\xff")] + [
+        (bytes([sequence << 5 | number]) + part).ljust(8, b"\xff")
+        for number, part in enumerate(rest, 1)
+    ]
+
+
+def decoded(made, frames) -> list[tuple[int, str, float]]:
+    """What both ways give; a fresh start in between, since packets may be left open."""
+    made.decoder.select(made.wanted)
+    one = made.one_by_one(frames)
+    made.decoder.select(made.wanted)
+    other = made.all_at_once(frames)
+    assert one.tobytes() == other.tobytes()
+    return [(t, made.table[signal].name, value) for t, value, signal, *_ in one.tolist()]
+
+
+def test_a_packet_is_decoded_when_its_last_frame_comes(decoding, can):
+    frames = can.make_frames([(SENDER, part) for part in packet(PAYLOAD)])
+    assert decoded(decoding(*DBC), frames) == [(2, name, value) for name, value in VALUES.items()]
+
+
+def test_samples_are_in_the_order_of_the_frames(decoding, can):
+    parts = packet(PAYLOAD)
+    frames = can.make_frames(
+        [(PLAIN, b"\1"), (SENDER, parts[0]), (PLAIN, b"\2"), (SENDER, parts[1]), (PLAIN, b"\3"),
+         (SENDER, parts[2]), (PLAIN, b"\4")]
+    )  # fmt: skip
+    got = decoded(decoding(*DBC), frames)
+    assert [t for t, *_ in got] == [0, 2, 4, 5, 5, 5, 6]
+
+
+def test_senders_do_not_disturb_each_other(decoding, can):
+    one, other = packet(PAYLOAD, 1), packet(PAYLOAD, 2)
+    frames = can.make_frames(
+        [(sender, part) for pair in zip(one, other, strict=True)
+         for sender, part in zip((SENDER, SENDER + 1), pair, strict=True)]
+    )  # fmt: skip
+    made = decoding(*DBC)
+    assert [t for t, *_ in decoded(made, frames)] == [4, 4, 4, 5, 5, 5]
+    assert made.counters.lost == {}
+
+
+def test_a_packet_shorter_than_its_message_gives_the_signals_wholly_inside(decoding, can):
+    frames = can.make_frames([(SENDER, part) for part in packet(PAYLOAD[:14])])
+    assert [name for _, name, _ in decoded(decoding(*DBC), frames)] == ["SID", "ALTITUDE"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "lost"),
+    [
+        pytest.param([0, 2], 2, id="a frame in the middle is missing"),
+        pytest.param([1, 2], 2, id="the first is missing"),
+        pytest.param([0, 1, 1, 2], 4, id="a frame comes twice"),
+    ],
+)
+def test_a_packet_with_a_gap_is_lost_and_counted(decoding, can, kept, lost):
+    parts = packet(PAYLOAD)
+    frames = can.make_frames([(SENDER, parts[number]) for number in kept])
+    made = decoding(*DBC)
+    assert decoded(made, frames) == []
+    assert made.counters.lost == {"fast_packet": lost}
+    assert made.counters.received == made.counters.delivered + lost
+
+
+def test_a_packet_that_is_begun_anew_is_decoded(decoding, can):
+    parts = packet(PAYLOAD, 1)[:2] + packet(PAYLOAD, 2)
+    made = decoding(*DBC)
+    frames = can.make_frames([(SENDER, part) for part in parts])
+    assert [t for t, *_ in decoded(made, frames)] == [4, 4, 4]
+    assert made.counters.lost == {"fast_packet": 2}
+
+
+def test_frames_too_short_to_be_of_a_packet_are_lost(decoding, can):
+    made = decoding(*DBC)
+    assert decoded(made, can.make_frames([(SENDER, b""), (SENDER, b"\0")])) == []
+    assert made.counters.lost == {"fast_packet": 2}
+
+
+def test_packets_that_nobody_wants_are_passed_over(decoding, can):
+    made = decoding(*DBC, wanted=["ANY"])
+    frames = can.make_frames([(SENDER, part) for part in packet(PAYLOAD)[:2]])
+    counters = Counters()
+    assert len(made.decoder.decode(np.concatenate([frames] * 50), counters)) == 0
+    assert counters == Counters(received=100, delivered=100)

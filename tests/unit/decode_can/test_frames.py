@@ -1,0 +1,254 @@
+"""Which frames mean what: ids, lengths, multiplexers, and frames that mean nothing."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+from gateway.counters import Counters
+from gateway.decode.database import FrameDatabase
+from gateway.decode.frames import MOST_UNKNOWN, FrameDecoder
+from gateway.record import CanId
+from gateway.signals import SignalTable
+
+EXTENDED = 0x80000000
+TWO_WIDTHS = (
+    "BO_ 291 Short: 2 ECU",
+    ' SG_ A : 0|8@1+ (1,0) [0|0] "" ECU',
+    f"BO_ {EXTENDED | 291} Long: 2 ECU",
+    ' SG_ B : 0|8@1+ (1,0) [0|0] "" ECU',
+)
+
+
+def test_ids_of_11_and_of_29_bits_are_kept_apart(decoding):
+    made = decoding(*TWO_WIDTHS)
+    assert made.values(291, b"\1\2") == {"A": 1.0}
+    assert made.values(EXTENDED | 291, b"\1\2") == {"B": 1.0}
+
+
+def test_unknown_ids_are_counted_as_candump_writes_them(decoding, can):
+    made = decoding(*TWO_WIDTHS)
+    frames = can.make_frames(
+        [(0x7DF, b"\1"), (291, b"\1"), (EXTENDED | 0x18EEFF01, b""), (0x7DF, b""), (0x12, b"")]
+    )
+    expected = {"7DF": 2, "18EEFF01": 1, "012": 1}
+    made.one_by_one(frames)
+    assert made.counters.unknown == expected
+    assert (made.counters.received, made.counters.delivered) == (5, 5)
+
+    at_once = Counters()
+    made.decoder.decode(np.concatenate([frames] * 50), at_once)
+    assert at_once.unknown == {name: 50 * count for name, count in expected.items()}
+    assert (at_once.received, at_once.delivered) == (250, 250)
+
+
+def test_error_frames_are_counted_and_remote_frames_pass(decoding, can):
+    made = decoding(*TWO_WIDTHS)
+    frames = can.make_frames(
+        [
+            (CanId.ERROR | 4, bytes(8)),
+            (CanId.REMOTE | 291, b"\1\2"),
+            (CanId.REMOTE | 0x7DF, b""),
+            (CanId.ERROR | 0x40, bytes(8)),
+        ]
+    )
+    assert len(made.both(frames)) == 0
+    for decode in (made.one_by_one, lambda these: made.decoder.decode(these, made.counters)):
+        made.counters = Counters()
+        decode(np.concatenate([frames] * 20))
+        assert made.counters.error_frames == 40
+        assert made.counters.unknown == {}
+        assert made.counters.delivered == 80
+
+
+def test_so_many_unknown_ids_that_nobody_reads_them_are_counted_together(decoding, can):
+    made = decoding(*TWO_WIDTHS)
+    frames = can.make_frames([(EXTENDED | number, b"") for number in range(5000)])
+    for decode in (made.one_by_one, lambda these: made.decoder.decode(these, made.counters)):
+        made.counters = Counters()
+        decode(frames)
+        assert len(made.counters.unknown) == MOST_UNKNOWN + 1
+        assert sum(made.counters.unknown.values()) == 4999
+
+
+def test_more_ids_than_are_remembered_change_nothing(decoding, can, monkeypatch):
+    monkeypatch.setattr("gateway.decode.can_ids.MOST_LEARNED", 10)
+    monkeypatch.setattr("gateway.decode.frames.MOST_LEARNED", 10)
+    made = decoding(*TWO_WIDTHS)
+    for start in range(0, 400, 40):
+        frames = can.make_frames([(number, b"\7\0") for number in range(start, start + 40)])
+        assert len(made.both(frames)) == (1 if start == 280 else 0)
+    assert sum(made.counters.unknown.values()) == 399
+
+
+def test_an_empty_batch_gives_no_samples(decoding, can):
+    made = decoding(*TWO_WIDTHS)
+    assert len(made.decoder.decode(can.make_frames([]), made.counters)) == 0
+    assert len(made.decoder.decode(can.nobody(500), made.counters)) == 0
+
+
+def test_a_short_frame_gives_the_signals_wholly_inside(decoding):
+    made = decoding(
+        "BO_ 1 M: 8 ECU",
+        ' SG_ LITTLE : 0|16@1+ (1,0) [0|0] "" ECU',
+        ' SG_ CUT : 16|12@1+ (1,0) [0|0] "" ECU',
+        ' SG_ BIG : 39|8@0+ (1,0) [0|0] "" ECU',
+        ' SG_ LAST : 47|16@0+ (1,0) [0|0] "" ECU',
+    )
+    assert list(made.values(1, bytes(8))) == ["LITTLE", "CUT", "BIG", "LAST"]
+    assert list(made.values(1, bytes(7))) == ["LITTLE", "CUT", "BIG", "LAST"]
+    assert list(made.values(1, bytes(6))) == ["LITTLE", "CUT", "BIG"]
+    assert list(made.values(1, bytes(3))) == ["LITTLE"]
+    assert list(made.values(1, bytes(1))) == []
+    assert list(made.values(1, b"")) == []
+
+
+def test_a_longer_frame_is_decoded_like_its_message(decoding):
+    assert decoding(*TWO_WIDTHS).values(291, bytes([9] * 64)) == {"A": 9.0}
+
+
+def test_overlapping_signals_are_each_what_their_bits_say(decoding):
+    made = decoding(
+        "BO_ 1 M: 2 ECU",
+        ' SG_ BYTE : 8|8@1+ (1,0) [0|0] "" ECU',
+        ' SG_ BOTH : 0|16@1+ (1,0) [0|0] "" ECU',
+        ' SG_ MOTOROLA : 7|16@0+ (1,0) [0|0] "" ECU',
+    )
+    assert made.values(1, b"\x12\x34") == {"BYTE": 0x34, "BOTH": 0x3412, "MOTOROLA": 0x1234}
+
+
+MULTIPLEXED = (
+    "BO_ 1 M: 8 ECU",
+    ' SG_ ALWAYS : 56|8@1+ (1,0) [0|0] "" ECU',
+    ' SG_ MODE M : 0|8@1+ (1,0) [0|0] "" ECU',
+    ' SG_ FIRST m0 : 8|8@1+ (1,0) [0|0] "" ECU',
+    ' SG_ SECOND m1 : 8|16@1+ (1,0) [0|0] "" ECU',
+)
+
+
+def test_a_multiplexer_selects_what_the_frame_carries(decoding):
+    made = decoding(*MULTIPLEXED)
+    assert made.values(1, bytes([0, 2, 3, 0, 0, 0, 0, 9])) == {"MODE": 0, "ALWAYS": 9, "FIRST": 2}
+    assert made.values(1, bytes([1, 2, 3, 0, 0, 0, 0, 9])) == {
+        "MODE": 1, "ALWAYS": 9, "SECOND": 0x302,
+    }  # fmt: skip
+
+
+def test_a_multiplexer_at_a_value_nobody_defined_selects_nothing(decoding):
+    made = decoding(*MULTIPLEXED)
+    assert made.values(1, bytes([7, 2, 3, 0, 0, 0, 0, 9])) == {"MODE": 7, "ALWAYS": 9}
+
+
+def test_a_multiplexed_signal_alone_is_wanted_without_its_multiplexer(decoding):
+    made = decoding(*MULTIPLEXED, wanted=["SECOND"])
+    assert made.values(1, bytes([1, 2, 3, 0, 0, 0, 0, 9])) == {"SECOND": 0x302}
+    assert made.values(1, bytes([0, 2, 3, 0, 0, 0, 0, 9])) == {}
+
+
+def test_a_frame_too_short_for_its_multiplexer_selects_nothing(decoding):
+    made = decoding(
+        "BO_ 1 M: 8 ECU",
+        ' SG_ MODE M : 56|8@1+ (1,0) [0|0] "" ECU',
+        ' SG_ FIRST m0 : 0|8@1+ (1,0) [0|0] "" ECU',
+    )
+    assert made.values(1, bytes(8)) == {"MODE": 0, "FIRST": 0}
+    assert made.values(1, bytes(7)) == {}
+
+
+NESTED = (
+    "BO_ 1 M: 8 ECU",
+    ' SG_ OUTER M : 0|4@1+ (1,0) [0|0] "" ECU',
+    ' SG_ INNER m2M : 4|4@1- (1,0) [0|0] "" ECU',
+    ' SG_ DEEP m0 : 8|8@1+ (1,0) [0|0] "" ECU',
+    ' SG_ WIDE m0 : 16|8@1+ (1,0) [0|0] "" ECU',
+    "SG_MUL_VAL_ 1 INNER OUTER 2-2;",
+    "SG_MUL_VAL_ 1 DEEP INNER 1-3, 6-6;",
+    "SG_MUL_VAL_ 1 WIDE OUTER 0-9;",
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "names"),
+    [
+        (0x02, ["OUTER", "INNER", "WIDE"]),
+        (0x12, ["OUTER", "INNER", "WIDE", "DEEP"]),
+        (0x32, ["OUTER", "INNER", "WIDE", "DEEP"]),
+        (0x62, ["OUTER", "INNER", "WIDE", "DEEP"]),
+        (0x42, ["OUTER", "INNER", "WIDE"]),
+        (0x13, ["OUTER", "WIDE"]),
+        (0x1F, ["OUTER"]),
+    ],
+)
+def test_multiplexers_within_multiplexers_select_by_ranges(decoding, first, names):
+    assert list(decoding(*NESTED).values(1, bytes([first, 1, 2, 3, 4, 5, 6, 7]))) == names
+
+
+def test_samples_are_in_the_order_of_the_frames_whatever_is_multiplexed(decoding, can):
+    made = decoding(*MULTIPLEXED, "BO_ 2 N: 1 ECU", ' SG_ PLAIN : 0|8@1+ (1,0) [0|0] "" ECU')
+    frames = can.make_frames([(1, bytes(8)), (2, b"\1"), (1, bytes([1] * 8)), (2, b"\2")] * 20)
+    rows = made.rows(frames)
+    assert [row[0] for row in rows] == sorted(row[0] for row in rows)
+    assert [name for _, name, _, _ in rows[:8]] == [
+        "MODE", "ALWAYS", "FIRST", "PLAIN", "MODE", "ALWAYS", "SECOND", "PLAIN",
+    ]  # fmt: skip
+
+
+def test_a_scaled_multiplexer_stands_at_its_scaled_value(decoding):
+    made = decoding(
+        "BO_ 1 M: 8 ECU",
+        ' SG_ MODE M : 0|8@1+ (0.5,1) [0|0] "" ECU',
+        ' SG_ FIRST m3 : 8|8@1+ (1,0) [0|0] "" ECU',
+    )
+    selected = [raw for raw in range(256) if "FIRST" in made.values(1, bytes([raw] + [0] * 7))]
+    assert selected == [raw for raw in range(256) if int(raw * 0.5 + 1) == 3] == [4, 5]
+
+
+def test_channels_have_their_own_databases(tmp_path, can):
+    body = can.write_dbc(tmp_path / "a.dbc", "BO_ 1 A: 1 E", ' SG_ S : 0|8@1+ (1,0) [0|0] "" E')
+    radar = can.write_dbc(tmp_path / "b.dbc", "BO_ 1 B: 1 E", ' SG_ S : 0|8@1+ (2,0) [0|0] "" E')
+    databases = [FrameDatabase.load([body]), None, FrameDatabase.load([radar])]
+    table = SignalTable()
+    signals = [
+        database.register(table, f"can{channel}") if database else ()
+        for channel, database in enumerate(databases)
+    ]
+    decoder = FrameDecoder(databases, signals, source=0)
+    decoder.select(range(len(table)))
+    frames = np.concatenate([can.make_frames([(1, b"\5")], channel) for channel in range(4)])
+    for batch in (frames, np.concatenate([frames, can.nobody(100)])):
+        counters = Counters()
+        samples = decoder.decode(batch, counters)
+        names = [table[index].full_name for index in samples["signal"]]
+        assert dict(zip(names, samples["value"].tolist(), strict=True)) == {
+            "can0.A.S": 5.0,
+            "can2.B.S": 10.0,
+        }
+        assert counters.unknown == {"001": 2}
+
+
+def test_a_view_into_a_bigger_array_is_decoded_like_a_copy(decoding, can):
+    made = decoding(*TWO_WIDTHS)
+    frames = can.make_frames([(291, bytes([number, 0])) for number in range(200)])
+    assert made.both(frames[::3])["value"].tolist() == list(range(0, 200, 3))
+
+
+def test_a_decoder_survives_pickling_with_its_selection(decoding, can):
+    made = decoding(*MULTIPLEXED, wanted=["SECOND"])
+    frames = can.make_frames([(1, bytes([1] * 8))] * 3)
+    expected = made.both(frames)
+    made.decoder = pickle.loads(pickle.dumps(made.decoder))
+    assert made.both(frames).tolist() == expected.tolist()
+
+
+def test_a_batch_of_any_size_gives_the_same_as_its_frames(decoding, can):
+    made = decoding(*MULTIPLEXED)
+    frames = can.make_frames([(1, bytes([number % 3] * 8)) for number in range(6000)])
+    expected = made.one_by_one(frames)
+    for size in (2, 7, 33, 6000):
+        parts = [
+            made.decoder.decode(frames[start : start + size], made.counters)
+            for start in range(0, len(frames), size)
+        ]
+        assert np.concatenate(parts).tobytes() == expected.tobytes()
