@@ -23,8 +23,9 @@ from typing import (
 import msgspec
 from msgspec import Meta
 
-from gateway.config.model import Duration, FieldError, Section
+from gateway.config.model import Section
 from gateway.config.show import as_key, as_toml, one_of
+from gateway.config.values import Duration, FieldError
 
 Report = Callable[[str, str, str], None]
 """Called with a key, what was found there, and what was expected."""

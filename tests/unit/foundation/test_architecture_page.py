@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-FOLDERS = [ROOT, ROOT / "gateway", ROOT / "docs", *(ROOT / "gateway").glob("*/")]
+FOLDERS = [ROOT, ROOT / "docs", *(ROOT / "gateway").glob("**/")]
 
 
 def test_every_file_and_folder_on_the_map_exists():
