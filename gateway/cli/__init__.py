@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import click
 
 from gateway import __version__
-from gateway.errors import GatewayError, InputError
+from gateway.errors import ConfigError, GatewayError, InputError
 
 EXIT_FINDING = 1
 EXIT_USAGE = 2
@@ -52,10 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             prog_name="gateway",
             standalone_mode=False,
         )
+    except ConfigError as error:
+        code = _complain(error, *error.others, code=EXIT_USAGE)
     except InputError as error:
-        code = _complain(error, EXIT_USAGE)
+        code = _complain(error, code=EXIT_USAGE)
     except GatewayError as error:
-        code = _complain(error, EXIT_FAILED)
+        code = _complain(error, code=EXIT_FAILED)
     except click.exceptions.Abort:
         code = 130
     except click.ClickException as error:
@@ -69,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _complain(error: GatewayError, code: int) -> int:
-    print(f"gateway: {error}", file=sys.stderr)
+def _complain(*errors: GatewayError, code: int) -> int:
+    for error in errors:
+        print(f"gateway: {error}", file=sys.stderr)
     return code

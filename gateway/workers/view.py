@@ -6,6 +6,8 @@ import os
 import select
 from collections.abc import Callable
 
+import numpy as np
+
 from gateway.analysis.alarm_text import AlarmText
 from gateway.clock import NS_PER_MS, NS_PER_S, Clock
 from gateway.errors import RingClosed, RingEvicted, RingTimeout
@@ -60,9 +62,9 @@ class View:
         ended = False
         with open_view(self._model) as view:
             while not ended:
-                self._wait(LOOK_NS)
-                ended = self._take(self._samples, self._feed_samples)
-                ended = self._take(self._alarms, self._feed_alarms) and ended
+                select.select([], [], [], LOOK_NS / NS_PER_S)
+                ended = self._take_samples()
+                ended = self._take_alarms() and ended
                 self._take_log()
                 self._model.status = self._health()
                 now_ns = self._clock.monotonic_ns()
@@ -71,29 +73,25 @@ class View:
             self._model.tick(self._clock.monotonic_ns())
         self._row.state = RowState.DONE
 
-    def _wait(self, ns: int) -> None:
-        select.select([], [], [], ns / NS_PER_S)
+    def _take_samples(self) -> bool:
+        """Feed the model what has come; return whether the stream has ended."""
+        batches, ended = _drain(self._samples)
+        for batch in batches:
+            self._model.feed_samples(batch.records)
+        return ended
 
-    def _take(self, reader: Reader, feed: Callable[[Batch], None]) -> bool:
-        """Feed the model all that is there; return whether the stream has ended."""
-        while True:
-            try:
-                batch = reader.get(timeout_ns=0)
-            except RingTimeout:
-                return False
-            except (RingClosed, RingEvicted):
-                return True
-            feed(batch)
-
-    def _feed_samples(self, batch: Batch) -> None:
-        self._model.feed_samples(batch.records)
-
-    def _feed_alarms(self, batch: Batch) -> None:
-        if batch.lost:
-            self._model.note(Notice(f"{batch.lost:,} warnings more than could be shown"))
-        self._model.feed_alarms(batch.records, [self._text.line(each) for each in batch.records])
-        self._row.numbers["received"] += len(batch.records)
-        self._row.numbers["delivered"] += len(batch.records)
+    def _take_alarms(self) -> bool:
+        """Likewise with events, in the order in which the analyzers emitted them."""
+        batches, ended = _drain(self._alarms)
+        if lost := sum(batch.lost for batch in batches):
+            self._model.note(Notice(f"{lost:,} warnings more than could be shown"))
+        if batches:
+            alarms = np.concatenate([batch.records for batch in batches])
+            alarms = alarms[np.argsort(alarms["emitted_ns"], kind="stable")]
+            self._model.feed_alarms(alarms, [self._text.line(alarm) for alarm in alarms])
+            self._row.numbers["received"] += len(alarms)
+            self._row.numbers["delivered"] += len(alarms)
+        return ended
 
     def _take_log(self) -> None:
         try:
@@ -103,3 +101,15 @@ class View:
         *lines, self._log_rest = self._log_rest.split(b"\n")
         for line in lines:
             self._model.note(Notice(line.decode(errors="replace")))
+
+
+def _drain(reader: Reader) -> tuple[list[Batch], bool]:
+    """Return all that *reader* has, without waiting, and whether its stream has ended."""
+    batches = []
+    while True:
+        try:
+            batches.append(reader.get(timeout_ns=0))
+        except RingTimeout:
+            return batches, False
+        except (RingClosed, RingEvicted):
+            return batches, True

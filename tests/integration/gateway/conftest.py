@@ -156,6 +156,18 @@ class Bench:
         path = self.folder / name
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
+    @staticmethod
+    def ledger_rows(text):
+        """Return the printed ledger as {stage: (received, delivered, lost, waiting)}."""
+        rows = {}
+        for line in text.partition("\nstage ")[2].splitlines()[2:]:
+            words = line.replace(",", "").split()
+            numbers = [word for word in words if word.isdigit()]
+            if len(numbers) >= 4:
+                stage = " ".join(words[: words.index(numbers[0])])
+                rows[stage] = tuple(int(number) for number in numbers[:4])
+        return rows
+
     def read_until(self, stream, word):
         """Read lines from *stream* up to the first that holds *word*."""
         lines = []

@@ -10,19 +10,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-def ledger_rows(text):
-    """Return the printed ledger as {stage: (received, delivered, lost, waiting)}."""
-    rows = {}
-    for line in text.splitlines():
-        words = line.replace(",", "").split()
-        numbers = [word for word in words if word.isdigit()]
-        if len(numbers) >= 4 and words[-1] != "waiting":
-            stage = " ".join(words[: words.index(numbers[0])])
-            rows[stage] = tuple(int(number) for number in numbers[:4])
-    return rows
-
-
-@pytest.mark.parametrize("analyzers", [1, 2, 3, 7])
+@pytest.mark.parametrize("analyzers", [1, 3, 7])
 def test_a_replay_raises_the_events_of_the_back_test_byte_for_byte(bench, analyzers):
     config = bench.folder / "car.toml"
     config.write_text(config.read_text().replace("count = 3", f"count = {analyzers}"))
@@ -64,7 +52,7 @@ def test_the_events_are_those_that_the_drive_should_raise(bench):
 
 def test_the_ledger_accounts_for_every_frame_sample_and_alarm(bench):
     text = bench.gateway("run", "car.toml").stdout
-    rows = ledger_rows(text)
+    rows = bench.ledger_rows(text)
     frames = len((bench.folder / "drive.log").read_text().splitlines())
     events = len(bench.events())
     assert rows["drive"] == (frames, frames, 0, 0)
@@ -100,7 +88,7 @@ def test_seconds_ends_a_run_by_itself(bench):
     bench.configure(speed="1.0")
     done = bench.gateway("run", "car.toml", "--seconds", "0.5")
     assert done.returncode == 0, done.stderr
-    assert 0 < ledger_rows(done.stdout)["drive"][0] < 3000
+    assert 0 < bench.ledger_rows(done.stdout)["drive"][0] < 3000
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -111,13 +99,14 @@ def test_a_signal_drains_what_was_read_and_ends_with_the_ledger(bench, number):
         process.send_signal(number)
         rest, log = process.communicate(timeout=30)
     assert process.returncode == 0, log
-    rows = ledger_rows(rest)
+    rows = bench.ledger_rows(rest)
     assert rows["drive > samples"][1] == rows["samples > analyzer-0"][1] > 0
     assert rows["alarms > journal"][1] == len(bench.events())
 
 
-@pytest.mark.parametrize("victim", ["analyzer-0", "analyzer-1", "analyzer-2", "journal"])
+@pytest.mark.parametrize("victim", ["analyzer-0", "analyzer-2", "journal"])
 def test_a_process_that_is_killed_costs_no_event(bench, victim):
+    bench.write_drive(4)
     bench.configure(speed="1.0")
     expected = bench.gateway("backtest", "car.toml", "drive.log").stdout
     with bench.running() as process:
