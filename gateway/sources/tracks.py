@@ -202,4 +202,4 @@ class TextTrack:
 
 
 def _mean_progress(recordings: Sequence[Recording] | Sequence[SentenceRecording]) -> float:
-    return sum(each.progress() for each in recordings) / max(len(recordings), 1)
+    return sum(each.progress() for each in recordings) / len(recordings) if recordings else 1.0

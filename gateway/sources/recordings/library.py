@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -37,21 +38,21 @@ class LibraryRecording(Recording):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._file: Any = None
+        self._progress = 0.0
 
     def progress(self) -> float:
         """See `Recording`. Formats that are no plain file stay at 0.0 until they are read."""
-        if self._file is None:
-            return 1.0
-        try:
+        # A file object will not tell where it is while its lines are being read.
+        with contextlib.suppress(OSError, AttributeError, ValueError):
             descriptor = self._file.fileno()
             read = os.lseek(descriptor, 0, os.SEEK_CUR)
-            return min(read / max(os.fstat(descriptor).st_size, 1), 1.0)
-        except (OSError, AttributeError, ValueError):
-            return 0.0
+            self._progress = read / max(os.fstat(descriptor).st_size, 1)
+        return min(self._progress, 1.0)
 
     def frames(self, counters: Counters) -> Generator[Frames, None, None]:
         """See `Recording`."""
         self.damage = None
+        self._progress = 0.0
         reader = self._open()
         self._file = getattr(reader, "file", None)
         start_ns = _take_start_ns(reader)
@@ -78,6 +79,7 @@ class LibraryRecording(Recording):
         finally:
             self._file = None
             reader.stop()
+        self._progress = 1.0
 
     def _open(self) -> can.io.generic.MessageReader:
         expected = f"a sound {self.path.suffix} file"

@@ -40,6 +40,7 @@ class TextFile:
         self.path = path
         self.damage: tuple[str, str, str] | None = None
         self._raw: io.BufferedReader | None = None
+        self._progress = 0.0
 
     def blocks(self, counters: Counters) -> Iterator[bytes]:
         """Yield the text in blocks that begin and end with whole lines.
@@ -51,12 +52,14 @@ class TextFile:
             RecordingError: The file cannot be opened.
         """
         self.damage = None
+        self._progress = 0.0
         with open_file(self.path) as raw:
             self._raw = raw
             try:
                 yield from self._lines(_unpacked(raw, self.path), counters)
             finally:
                 self._raw = None
+        self._progress = 1.0
 
     def _lines(self, file: ByteFile, counters: Counters) -> Iterator[bytes]:
         tail = b""
@@ -99,9 +102,9 @@ class TextFile:
 
     def progress(self) -> float:
         """Return how much of the file has been taken in, 0.0..1.0."""
-        if self._raw is None:
-            return 1.0
-        return self._raw.tell() / max(os.fstat(self._raw.fileno()).st_size, 1)
+        if self._raw is not None:
+            self._progress = self._raw.tell() / max(os.fstat(self._raw.fileno()).st_size, 1)
+        return self._progress
 
 
 def open_file(path: Path) -> io.BufferedReader:
