@@ -152,6 +152,16 @@ class Bench:
             pass
         return status
 
+    def pid_of(self, name, restarts):
+        """Return the pid of process *name* once it runs after so many restarts."""
+
+        def found(status):
+            [process] = [each for each in status["processes"] if each["name"] == name]
+            ready = process["state"] == "running" and process["restarts"] == restarts
+            return ready and process["pid"]
+
+        return found(self.status_when(found))
+
     def events(self, name="journal.jsonl"):
         path = self.folder / name
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

@@ -110,12 +110,8 @@ def test_a_process_that_is_killed_costs_no_event(bench, victim):
     bench.configure(speed="1.0")
     expected = bench.gateway("backtest", "car.toml", "drive.log").stdout
     with bench.running() as process:
-        for _ in range(3):
-            status = bench.status_when(
-                lambda status: all(each["state"] == "running" for each in status["processes"])
-            )
-            [pid] = [each["pid"] for each in status["processes"] if each["name"] == victim]
-            os.kill(pid, signal.SIGKILL)
+        for restarts in range(3):
+            os.kill(bench.pid_of(victim, restarts), signal.SIGKILL)
         out, log = process.communicate(timeout=60)
     assert process.returncode == 0, log
     assert log.count(f"{victim} ended (killed by SIGKILL)") == 3
