@@ -25,7 +25,7 @@ check: venv-test  ## The fast lane: lint, types, imports, unit tests.
 
 bench: venv-test  ## Run the benchmarks, each beside its named peers.
 	$(BIN)/pip install --quiet '.[bench]' || echo "some peers cannot be installed here; the tables say which"
-	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file $(ARGS) || exit 1; done
+	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file $(ARGS) || exit 1; done
 
 clean:  ## Remove the virtual environment and everything generated.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks dist build
