@@ -15,6 +15,18 @@ from firmware_sim.simulation import Simulation
 EXIT_INPUT = 2
 EXIT_FAILED = 3
 
+_LONGEST_S = 1e9
+
+
+def _finite(
+    _context: click.Context, _parameter: click.Parameter, seconds: float | None
+) -> float | None:
+    # Not click.FloatRange, which lets NaN through.
+    if seconds is not None and not 0 <= seconds <= _LONGEST_S:
+        raise click.BadParameter(f"got {seconds:g}, expected 0 to {_LONGEST_S:g} seconds")
+    return seconds
+
+
 _ready_fd = click.option(
     "--ready-fd",
     type=click.IntRange(min=0),
@@ -22,7 +34,11 @@ _ready_fd = click.option(
     help="Write READY and a newline to descriptor N, and close it, once everything has started.",
 )
 _seconds = click.option(
-    "--seconds", type=click.FloatRange(min=0), metavar="S", help="End by itself after S seconds."
+    "--seconds",
+    type=float,
+    metavar="S",
+    callback=_finite,
+    help="End by itself after S seconds.",
 )
 _die_with_parent = click.option(
     "--die-with-parent", is_flag=True, help="End when the process that started this one ends."

@@ -97,6 +97,9 @@ class PtyPort:
             os.set_blocking(self._slave, False)
             self._device = os.ttyname(self._slave)
             self._link()
+        except PortError:
+            self._close()
+            raise
         except OSError as error:
             self._close()
             raise PortError(f"{self.path}: {error.strerror or error}") from None

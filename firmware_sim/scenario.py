@@ -76,7 +76,7 @@ class GpsSection(Section, frozen=True, kw_only=True, tag="gps", tag_field="type"
         name: Its name.
         car: The device that carries it.
         port: The name of its serial port, a link in the folder of ports.
-        start: The time of day at the simulation's start.
+        start: The time at the simulation's start, 1980 to 2079; UTC unless it says otherwise.
     """
 
     name: Name
@@ -209,6 +209,11 @@ def _check(file: Path, scenario: Scenario) -> None:
             )
         if isinstance(device, LoadSection):
             _check_load(file, where, device)
+        # A receiver's two digits of the year mean these.
+        if isinstance(device, GpsSection) and not 1980 <= device.start.year <= 2079:
+            raise ScenarioError(
+                file, f"{where}.start", device.start, "a date and time from 1980 to 2079"
+            )
 
 
 def _check_load(file: Path, where: str, load: LoadSection) -> None:
@@ -256,6 +261,8 @@ def _explained(file: Path, document: dict[str, Any], message: str) -> ScenarioEr
         return ScenarioError(file, path, repr(value), f"one of {', '.join(map(repr, _TYPES))}")
     if "matching regex" in what:
         return ScenarioError(file, path, repr(value), _NAME_IN_WORDS)
+    if "RFC3339" in what:
+        return ScenarioError(file, path, repr(value), "a date and time: 2026-07-05T14:00:00Z")
     expected = _EXPECTED.fullmatch(what)
     shown = repr(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
     return ScenarioError(file, path, shown, expected[1].replace("`", "") if expected else what)

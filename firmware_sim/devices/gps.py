@@ -30,14 +30,14 @@ class Gps:
         name: Its name.
         car: The car that it is mounted in.
         seed: Of the receiver's noise.
-        start: The time of day at the simulation's start.
+        start: The time at the simulation's start; UTC unless it says otherwise.
     """
 
     def __init__(self, name: str, car: F1Car, *, seed: int | str, start: datetime = START) -> None:
         self.name = name
         self.due_ns = 0
         self._car = car
-        self._start = start
+        self._start = start.astimezone(UTC) if start.tzinfo else start
         self._random = Random(f"{seed}/gps/{name}")  # noqa: S311 - a simulation, not a secret
 
     def step(self, now_ns: int) -> bytes:

@@ -265,8 +265,8 @@ def test_all_nodes_see_one_order_and_every_senders_own_order(channel):
 def read_records(sock, count):
     sock.settimeout(TIMEOUT_S)
     data = b""
-    while len(data) < count * wire.RECORD_SIZE:
-        data += sock.recv(1 << 20)
+    while missing := count * wire.RECORD_SIZE - len(data):
+        data += sock.recv(missing)
     return np.frombuffer(data, wire.RECORD)
 
 
@@ -357,7 +357,7 @@ def test_sigterm_ends_a_bus_with_its_ledger_and_status_zero():
         out, _ = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 0
     assert out.splitlines() == [
-        f"bus name={name} bit_rate=0",
+        f"bus name={name} channel={name} bit_rate=0",
         "READY",
         f"carried bus={name} frames=1",
         f"node bus={name} name=one sent=1 delivered=0 notices=0 lost=0 unread=0",

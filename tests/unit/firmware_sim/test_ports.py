@@ -1,0 +1,152 @@
+"""Ptys need no hardware: both ends are here."""
+
+import os
+import termios
+from pathlib import Path
+
+import pytest
+import serial
+
+from firmware_sim.errors import PortError
+from firmware_sim.ports import BACKLOG_BYTES, UNREAD_BYTES, PtyPort
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "ports" / "gps"
+
+
+def opened(path):
+    return serial.Serial(str(path), timeout=10)
+
+
+def test_both_directions_carry_every_byte_as_it_is(path):
+    everything = bytes(range(256))
+    with PtyPort(path) as port, opened(path) as other:
+        port.write(everything)
+        assert other.read(256) == everything
+        other.write(everything)
+        got = b""
+        while len(got) < 256:
+            got += port.read()
+        assert got == everything
+
+
+def test_the_line_is_raw_for_those_that_do_not_set_it(path):
+    with PtyPort(path) as port:
+        fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        port.write(b"no line end, \x03 and \x04")
+        assert os.read(fd, 100) == b"no line end, \x03 and \x04"
+        assert port.read() == b""  # nothing was echoed
+        os.close(fd)
+
+
+def test_reading_a_port_to_which_nobody_wrote_gives_nothing_at_once(path):
+    with PtyPort(path) as port:
+        assert port.read() == b""
+
+
+def test_the_name_leads_to_the_device_and_goes_with_it(path):
+    with PtyPort(path):
+        assert path.is_symlink()
+        assert str(path.readlink()).startswith("/dev/pts/")
+    assert not path.is_symlink()
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_name_left_over_by_a_run_that_was_killed_is_taken_over(path):
+    path.parent.mkdir()
+    path.symlink_to("/dev/pts/99999")
+    with PtyPort(path) as port, opened(path) as other:
+        port.write(b"x")
+        assert other.read(1) == b"x"
+
+
+def test_a_name_that_somebody_else_took_over_is_left_to_them(path):
+    with PtyPort(path) as first:
+        with PtyPort(path):
+            first.unplug()
+            assert path.is_symlink()
+        assert not path.is_symlink()
+
+
+def test_a_file_under_that_name_is_not_touched(path):
+    path.parent.mkdir()
+    path.write_text("precious")
+    with pytest.raises(PortError, match="got a file that is no link"):
+        PtyPort(path).plug()
+    assert path.read_text() == "precious"
+
+
+def test_a_folder_that_cannot_be_made_is_said_in_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PortError, match=r"gps: (Not a directory|File exists)$"):
+        PtyPort(tmp_path / "file" / "gps").plug()
+
+
+def test_unplugging_ends_the_other_end_and_replugging_brings_the_name_back(path):
+    with PtyPort(path) as port:
+        gone = opened(path)
+        port.unplug()
+        assert not port.plugged
+        with pytest.raises((serial.SerialException, OSError, termios.error)):
+            gone.read(1)
+        gone.close()
+        port.write(b"lost")
+        port.plug()
+        with opened(path) as again:
+            port.write(b"back")
+            assert again.read(4) == b"back"
+        assert (port.written, port.dropped) == (8, 4)
+
+
+def test_when_nobody_reads_the_oldest_bytes_are_dropped_and_counted(path):
+    lines = [b"%06d\n" % n for n in range(3000)]
+    with PtyPort(path) as port:
+        fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        for line in lines:
+            port.write(line)
+        left = b""
+        while len(left) < UNREAD_BYTES:
+            left += os.read(fd, 4096)
+        with pytest.raises(BlockingIOError):
+            os.read(fd, 1)
+        os.close(fd)
+        assert b"".join(lines).endswith(left)
+        assert port.written == 21_000
+        assert port.dropped == 21_000 - len(left)
+
+
+def test_a_reader_that_keeps_up_misses_nothing(path):
+    with PtyPort(path) as port, opened(path) as other:
+        for n in range(500):
+            line = b"%08d\n" % n * 20
+            port.write(line)
+            assert other.read(len(line)) == line
+        assert port.dropped == 0
+
+
+def test_with_flow_control_the_port_holds_bytes_back_and_drops_none(path):
+    with PtyPort(path, flow_control=True) as port:
+        fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        block = bytes(range(256)) * 4
+        sent = b""
+        while not port.held:
+            port.write(block)
+            sent += block
+        assert port.backlog >= BACKLOG_BYTES
+        got = b""
+        while len(got) < len(sent):
+            got += os.read(fd, 4096)
+            port.flush()
+        os.close(fd)
+        assert got == sent
+        assert not port.held
+        assert (port.written, port.dropped) == (len(sent), 0)
+
+
+def test_nothing_is_left_open(path):
+    before = set(Path("/proc/self/fd").iterdir())
+    with PtyPort(path):
+        pass
+    assert set(Path("/proc/self/fd").iterdir()) == before
