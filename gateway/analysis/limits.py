@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.analysis.rates import Rates
-from gateway.analysis.routes import Routes
+from gateway.analysis.routes import Indices, Routes
 from gateway.analysis.rules import Condition, Rule
 from gateway.analysis.state import Event, RuleStates
 from gateway.analysis.states import LEAVES, WAITING, RuleState, Zone, advance
-from gateway.record import AlarmKind, Quality, Samples
+from gateway.record import Quality, Samples
 
+# As numpy's own type: comparing an array with a member of an enum takes ten times as long.
+_INVALID = np.uint8(Quality.INVALID)
 _ALWAYS = int(np.iinfo(np.int64).min)
 _NEVER = int(np.iinfo(np.int64).max)
 
@@ -45,6 +47,10 @@ class Limits:
         self._state = state
         self._routes = Routes([rules[slot].signal.index for slot in slots], slots)
         self._rates = Rates(rules, state)
+        self._low = np.array([rule.low for rule in rules])
+        self._high = np.array([rule.high for rule in rules])
+        self._clear_low = np.array([rule.clear_low for rule in rules])
+        self._clear_high = np.array([rule.clear_high for rule in rules])
         # The interval of the moment and when a delay is over: derived from the state, see `_set`.
         self._from = np.zeros(len(rules))
         self._to = np.zeros(len(rules))
@@ -60,75 +66,86 @@ class Limits:
         rows, slots = self._routes.pairs(samples["signal"])
         if not rows.size:
             return []
-        t_ns, value = samples["t_ns"][rows], samples["value"][rows]
+        value = samples["value"][rows]
         # NaN stands for "no decision" from here on: it may neither start, nor reset, nor complete
         # a delay. Compared like a number it would count as "back", just when the sensor dies.
-        judged = np.where(samples["quality"][rows] == Quality.INVALID, np.nan, value)
+        invalid = samples["quality"][rows] == _INVALID
+        judged = np.where(invalid, np.nan, value) if np.count_nonzero(invalid) else value
         if self._rates:
-            judged = self._rates.feed(slots, t_ns, judged)
+            judged = self._rates.feed(slots, samples["t_ns"][rows], judged)
 
-        inside = (judged >= self._from[slots]) & (judged <= self._to[slots])
-        stirs = inside != self._quiet_inside[slots]
+        stirs = (judged >= self._from[slots]) & (judged <= self._to[slots])
+        stirs ^= self._quiet_inside[slots]
         if self._waiting:
+            t_ns = samples["t_ns"][rows]
             stirs |= (t_ns >= self._due_ns[slots]) | (t_ns < self._since_ns[slots])
-        stirs &= judged == judged
-        if not stirs.any():
+        if not np.count_nonzero(stirs):
             return []
 
-        events: list[Event] = []
-        for slot in np.unique(slots[stirs]).tolist():
-            mine = np.flatnonzero((slots == slot) & (judged == judged))
-            by_rate = self._rules[slot].condition is Condition.RATE_ABOVE
-            for n, kind in self._step(slot, judged[mine], t_ns[mine]):
-                at = mine[n]
-                rate = float(judged[at]) if by_rate else np.nan
-                row, t, v = int(rows[at]), int(t_ns[at]), float(value[at])
-                events.append(Event(row, slot, kind, t, v, rate))
-        return events
+        decided = judged == judged
+        stirring = np.zeros(len(self._rules), bool)
+        stirring[slots[stirs & decided]] = True
+        chosen = np.flatnonzero(stirring[slots] & decided)
+        if not chosen.size:
+            return []
+        # One rule's samples beside each other, each still in order.
+        chosen = chosen[np.argsort(slots[chosen], kind="stable")]
+        rows, slots = rows[chosen], slots[chosen]
+        return list(self._step(rows, slots, samples["t_ns"][rows], value[chosen], judged[chosen]))
 
     def _step(
-        self, slot: int, judged: NDArray[np.float64], t_ns: NDArray[np.int64]
-    ) -> Iterator[tuple[int, AlarmKind]]:
-        """Take one rule through its samples; yield the number of each that causes an event."""
-        rule = self._rules[slot]
-        high = (judged < rule.low) | (judged > rule.high)
-        low = (judged >= rule.clear_low) & (judged <= rule.clear_high)
-        zones = np.where(high, Zone.HIGH, np.where(low, Zone.LOW, Zone.BAND))
+        self,
+        rows: Indices,
+        slots: Indices,
+        t_ns: NDArray[np.int64],
+        value: NDArray[np.float64],
+        judged: NDArray[np.float64],
+    ) -> Iterator[Event]:
+        """Take rules through the table of states, given their samples, rule by rule."""
+        high = (judged < self._low[slots]) | (judged > self._high[slots])
+        low = (judged >= self._clear_low[slots]) & (judged <= self._clear_high[slots])
         # As bytes, the search for the sample that ends a state is one memchr however far it is.
+        zones = np.where(high, Zone.HIGH, np.where(low, Zone.LOW, Zone.BAND))
         codes = zones.astype(np.uint8).tobytes()
         leaves = {state: codes.translate(table) for state, table in LEAVES.items()}
         times: list[int] = t_ns.tolist()
-        forward = bool((t_ns[1:] >= t_ns[:-1]).all())
+        first = np.flatnonzero(slots[1:] != slots[:-1]) + 1
+        starts, ends = [0, *first.tolist()], [*first.tolist(), len(codes)]
+        forward = not ((t_ns[1:] < t_ns[:-1]) & (slots[1:] == slots[:-1])).any()
 
-        state = RuleState(self._state["state"][slot])
-        since = int(self._state["since_ns"][slot])
-        n = 0
-        while n < len(codes):
-            state, since, kind = advance(
-                state, since, codes[n], times[n], rule.on_delay_ns, rule.off_delay_ns
-            )
-            if kind is not None:
-                yield n, kind
-            end = leaves[state].find(1, n + 1)
-            end = len(codes) if end < 0 else end
-            if state in WAITING:
-                due = since + _delay(rule, state)
-                if forward:
-                    end = bisect_left(times, due, n + 1, end)
-                else:
-                    # A step back in time starts the delay again, so it must be seen as well.
-                    later = (m for m in range(n + 1, end) if not since <= times[m] < due)
-                    end = next(later, end)
-            n = end
-        self._set(slot, state, since)
+        for n, stop in zip(starts, ends, strict=True):
+            slot = int(slots[n])
+            rule = self._rules[slot]
+            by_rate = rule.condition is Condition.RATE_ABOVE
+            state = RuleState(self._state["state"][slot])
+            since = int(self._state["since_ns"][slot])
+            while n < stop:
+                state, since, kind = advance(
+                    state, since, codes[n], times[n], rule.on_delay_ns, rule.off_delay_ns
+                )
+                if kind is not None:
+                    rate = float(judged[n]) if by_rate else np.nan
+                    yield Event(int(rows[n]), slot, kind, times[n], float(value[n]), rate)
+                end = leaves[state].find(1, n + 1, stop)
+                end = stop if end < 0 else end
+                if state in WAITING:
+                    due = since + _delay(rule, state)
+                    if forward:
+                        end = bisect_left(times, due, n + 1, end)
+                    else:
+                        # A step back in time starts the delay again, so it must be seen too.
+                        later = (m for m in range(n + 1, end) if not since <= times[m] < due)
+                        end = next(later, end)
+                n = end
+            self._set(slot, state, since)
 
     def _set(self, slot: int, state: RuleState, since_ns: int) -> None:
         rule = self._rules[slot]
         self._state["state"][slot] = state
         self._state["since_ns"][slot] = since_ns
         fired = state in (RuleState.ACTIVE, RuleState.CLEARING)
-        self._from[slot] = rule.clear_low if fired else rule.low
-        self._to[slot] = rule.clear_high if fired else rule.high
+        self._from[slot] = (self._clear_low if fired else self._low)[slot]
+        self._to[slot] = (self._clear_high if fired else self._high)[slot]
         self._quiet_inside[slot] = state in (RuleState.NORMAL, RuleState.CLEARING)
         if state in WAITING:
             self._waiting.add(slot)

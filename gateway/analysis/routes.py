@@ -24,7 +24,11 @@ class Routes:
         self._count = np.bincount(np.array(keys, np.intp), minlength=self._beyond + 1)
         self._start = np.cumsum(self._count) - self._count
         self._slots = np.array(slots, np.intp)[np.argsort(np.array(keys, np.intp), kind="stable")]
-        self._single = bool((self._count <= 1).all())
+        # Where no key has several rules, as is most common, one look-up finds the rule, or -1.
+        self._only: Indices | None = None
+        if (self._count <= 1).all():
+            self._only = np.full(self._beyond + 1, -1)
+            self._only[np.array(keys, np.intp)] = slots
 
     def pairs(self, keys: NDArray[np.unsignedinteger]) -> tuple[Indices, Indices]:
         """Return every pair of a row of *keys* and a rule of that key: rows, then slots.
@@ -32,10 +36,12 @@ class Routes:
         In the order of the rows, and for one row in the order in which the rules were given.
         """
         known = np.minimum(keys, self._beyond)
+        if self._only is not None:
+            slots = self._only[known]
+            rows = (slots >= 0).nonzero()[0]
+            return rows, slots if len(rows) == len(slots) else slots[rows]
         count = self._count[known]
-        rows = np.flatnonzero(count)
-        if self._single or not rows.size:
-            return rows, self._slots[self._start[known[rows]]]
+        rows = count.nonzero()[0]
         count = count[rows]
         first = self._start[known[rows]] - (np.cumsum(count) - count)
         return np.repeat(rows, count), self._slots[

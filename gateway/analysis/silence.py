@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,32 @@ from gateway.analysis.rules import Condition, Rule
 from gateway.analysis.state import Event, RuleStates
 from gateway.analysis.states import RuleState, Zone, advance
 from gateway.record import TICK, Quality, Samples
+
+# As numpy's own type: comparing an array with a member of an enum takes ten times as long.
+_INVALID = np.uint8(Quality.INVALID)
+_NORMAL, _ACTIVE = np.uint8(RuleState.NORMAL), np.uint8(RuleState.ACTIVE)
+
+
+class _Signs(NamedTuple):
+    """The signs in a batch, rule by rule, each rule's in order; all of one length.
+
+    Attributes:
+        rows: The samples.
+        slots: The rules.
+        t_ns: The samples' times.
+        value: Their values; of a tick, nothing that means anything.
+        valid: Whether it is the signal itself, with a value.
+        first: The number of the same rule's first sign.
+        heard: The number of the last valid sign so far, of any rule; -1 before the first.
+    """
+
+    rows: Indices
+    slots: Indices
+    t_ns: NDArray[np.int64]
+    value: NDArray[np.float64]
+    valid: NDArray[np.bool_]
+    first: Indices
+    heard: Indices
 
 
 class Silence:
@@ -41,94 +68,97 @@ class Silence:
 
     def feed(self, samples: Samples) -> list[Event]:
         """Advance by a batch; return what it causes, each rule's events in order."""
-        if not self._any or not (signs := self._signs(samples))[0].size:
+        if not self._any:
             return []
-        rows, slots, valid = signs
-        t_ns, value = samples["t_ns"][rows], samples["value"][rows]
-
-        # Since when it has been silent at each sign: since the last valid sample before it.
-        numbers = np.arange(len(rows))
-        first = np.concatenate(([True], slots[1:] != slots[:-1]))
-        start = np.maximum.accumulate(np.where(first, numbers, 0))
-        heard = np.maximum.accumulate(np.where(valid, numbers, -1))
-        before = np.concatenate(([-1], heard[:-1]))
-        seen = self._state["seen"][slots] != 0
-        carried = np.where(seen, self._state["last_ns"][slots], t_ns[start])
-        base = np.where(before >= start, t_ns[before], carried)
-
-        state = self._state["state"][slots]
-        stirs = np.where(
-            state == RuleState.NORMAL,
-            t_ns - base >= self._stale_after_ns[slots],
-            (state != RuleState.ACTIVE) | valid,
-        )
-        stirs |= t_ns < base
-        stirring = np.unique(slots[stirs])
-
-        quiet = ~np.isin(slots, stirring) if stirring.size else np.ones(len(rows), bool)
-        fresh = first & quiet & ~seen
-        self._state["last_ns"][slots[fresh]] = t_ns[fresh]
-        self._state["last_value"][slots[fresh]] = np.nan
-        self._state["seen"][slots[fresh]] = 1
-        last = np.flatnonzero(np.concatenate((first[1:], [True])) & quiet & (heard >= start))
-        self._state["last_ns"][slots[last]] = t_ns[heard[last]]
-        self._state["last_value"][slots[last]] = value[heard[last]]
-
+        signs = self._signs(samples)
+        if not signs.rows.size:
+            return []
+        stirring = np.zeros(len(self._rules), bool)
+        stirring[signs.slots[self._stirs(signs)]] = True
+        self._remember(signs, ~stirring[signs.slots])
         events: list[Event] = []
-        for slot in stirring.tolist():
-            mine = np.flatnonzero(slots == slot)
-            events += self._step(slot, rows[mine], t_ns[mine], value[mine], valid[mine])
+        for slot in np.flatnonzero(stirring).tolist():
+            events += self._step(slot, signs)
         return events
 
-    def _signs(self, samples: Samples) -> tuple[Indices, Indices, NDArray[np.bool_]]:
-        """Return rows, slots and whether the sample is valid, each rule's signs in order."""
+    def _signs(self, samples: Samples) -> _Signs:
         signal = samples["signal"]
         rows, slots = self._by_signal.pairs(signal)
         value = samples["value"][rows]
-        valid = (samples["quality"][rows] != Quality.INVALID) & (value == value)
+        valid = (samples["quality"][rows] != _INVALID) & (value == value)
         ticks = np.flatnonzero(signal == TICK)
         if ticks.size:
             at, of = self._by_source.pairs(samples["source"][ticks])
             rows, slots = np.concatenate((rows, ticks[at])), np.concatenate((slots, of))
             valid = np.concatenate((valid, np.zeros(len(of), bool)))
         order = np.lexsort((rows, slots))
-        return rows[order], slots[order], valid[order]
+        rows, slots, valid = rows[order], slots[order], valid[order]
+        starts = np.concatenate(([True], slots[1:] != slots[:-1]))[: len(slots)]
+        numbers = np.arange(len(slots))
+        return _Signs(
+            rows=rows,
+            slots=slots,
+            t_ns=samples["t_ns"][rows],
+            value=samples["value"][rows],
+            valid=valid,
+            first=np.maximum.accumulate(np.where(starts, numbers, 0)),
+            heard=np.maximum.accumulate(np.where(valid, numbers, -1)),
+        )
 
-    def _step(
-        self,
-        slot: int,
-        rows: Indices,
-        t_ns: NDArray[np.int64],
-        value: NDArray[np.float64],
-        valid: NDArray[np.bool_],
-    ) -> list[Event]:
-        rule, row_state = self._rules[slot], self._state[slot]
-        state = RuleState(row_state["state"])
-        since = int(row_state["since_ns"])
-        seen = bool(row_state["seen"])
-        base = int(row_state["last_ns"]) if seen else int(t_ns[0])
-        last = float(row_state["last_value"]) if seen else np.nan
+    def _stirs(self, signs: _Signs) -> NDArray[np.bool_]:
+        """Return which signs may have something to decide: a few too many, never too few."""
+        slots, t_ns = signs.slots, signs.t_ns
+        # Since when it has been silent: the last valid sample before this sign, here or earlier.
+        before = np.concatenate(([-1], signs.heard[:-1]))
+        seen = self._state["seen"][slots] != 0
+        carried = np.where(seen, self._state["last_ns"][slots], t_ns[signs.first])
+        since = np.where(before >= signs.first, t_ns[before], carried)
+        late = t_ns - since >= self._stale_after_ns[slots]
+        state = self._state["state"][slots]
+        stirs = np.where(state == _NORMAL, late, (state != _ACTIVE) | signs.valid)
+        return stirs | (t_ns < since)
+
+    def _remember(self, signs: _Signs, which: NDArray[np.bool_]) -> None:
+        """Note the last valid sample of the rules whose signs are *which*, or the first sign."""
+        state, slots = self._state, signs.slots
+        numbers = np.arange(len(slots))
+        new = (numbers == signs.first) & which & (state["seen"][slots] == 0)
+        state["last_ns"][slots[new]] = signs.t_ns[new]
+        state["last_value"][slots[new]] = np.nan
+        state["seen"][slots[new]] = 1
+        is_last = np.concatenate((slots[1:] != slots[:-1], [True]))
+        last = is_last & which & (signs.heard >= signs.first)
+        state["last_ns"][slots[last]] = signs.t_ns[signs.heard[last]]
+        state["last_value"][slots[last]] = signs.value[signs.heard[last]]
+
+    def _step(self, slot: int, signs: _Signs) -> list[Event]:
+        """Take one rule through the table of states, sign by sign."""
+        rule, row = self._rules[slot], self._state[slot]
+        mine = np.flatnonzero(signs.slots == slot)
+        state, since = RuleState(row["state"]), int(row["since_ns"])
+        silent_since, last = int(row["last_ns"]), float(row["last_value"])
+        if not row["seen"]:
+            silent_since, last = int(signs.t_ns[mine[0]]), np.nan
         events: list[Event] = []
 
-        def step(row: int, zone: Zone, t: int) -> None:
+        def step(sample: int, zone: Zone, t: int) -> None:
             nonlocal state, since
             state, since, kind = advance(state, since, zone, t, rule.on_delay_ns, rule.off_delay_ns)
             if kind is not None:
-                events.append(Event(row, slot, kind, t, last, np.nan))
+                events.append(Event(sample, slot, kind, t, last, np.nan))
 
-        for row, t, v, is_valid in zip(
-            rows.tolist(), t_ns.tolist(), value.tolist(), valid.tolist(), strict=True
-        ):
+        columns = (signs.rows, signs.t_ns, signs.value, signs.valid)
+        for sample, t, value, valid in zip(*(c[mine].tolist() for c in columns), strict=True):
             # Where the time line steps back, the silence is counted anew from there; measured
             # from a sample that lies in the future it might never end.
-            base = min(base, t)
-            stale = base + rule.stale_after_ns
+            silent_since = min(silent_since, t)
+            stale = silent_since + rule.stale_after_ns
             if t >= stale:
-                step(row, Zone.HIGH, stale)
+                step(sample, Zone.HIGH, stale)
                 if state is RuleState.PENDING and t >= since + rule.on_delay_ns:
-                    step(row, Zone.HIGH, since + rule.on_delay_ns)
-            if is_valid:
-                base, last = t, v
-                step(row, Zone.LOW, t)
-        self._state[slot] = (since, base, last, state, 1, 0)
+                    step(sample, Zone.HIGH, since + rule.on_delay_ns)
+            if valid:
+                silent_since, last = t, value
+                step(sample, Zone.LOW, t)
+        self._state[slot] = (since, silent_since, last, state, 1, 0)
         return events
