@@ -56,7 +56,7 @@ class RobustLock:
     """
 
     def __init__(self, memory: SharedMemory, offset: int, *, create: bool = False) -> None:
-        self._memory = memory  # must stay mapped while the address is in use
+        self._keep_mapped = memory.bytes
         self._mutex = ctypes.c_void_p(memory.address(offset))
         self.release = functools.partial(_unlock, self._mutex)
         """Give it up; without effect for who does not hold it."""

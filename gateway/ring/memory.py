@@ -53,10 +53,11 @@ class SharedMemory:
         return self._address + offset
 
     def close(self) -> None:
-        """Close the descriptor. The mapping stays until nobody in this process refers to it."""
+        """Close the descriptor; the mapping goes with the last who refers to `bytes` or `words`."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+            del self.bytes, self.words
 
     def __getstate__(self) -> dict[str, Any]:
         context.assert_spawning(self)

@@ -160,7 +160,12 @@ class Ring:
         ]
 
     def close(self) -> None:
-        """Close this process's descriptors. The memory goes with its last writer and reader."""
+        """Let go of the memory and the descriptors; the ring cannot be used any more.
+
+        This process's writers and readers should have been closed before.
+        """
+        self._lanes.clear()
+        self._places.clear()
         self._memory.close()
         for event in (*self._bells, *self._rooms):
             event.close()
