@@ -114,6 +114,8 @@ class Assembly:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._watch is not None:
+            self._watch.close()
         for each in (self.samples, self.alarms, self.start, self.stop, self.board):
             each.close()
         for descriptor in self.log_pipe or ():

@@ -122,5 +122,7 @@ class Board:
         return self._rows[name]
 
     def close(self) -> None:
-        """Let go of the memory's descriptor."""
+        """Let go of the memory; it goes when nobody has a row of it any more."""
+        self._rows.clear()
         self._memory.close()
+        del self._memory

@@ -14,8 +14,9 @@ FULL = Entry(
 
 
 def test_a_stage_is_one_line_with_its_losses_by_reason():
+    expected = "can0 12,000 11,990 10 0 frames (10 kernel, unknown ids 61)"
     line = format_ledger([FULL]).splitlines()[2]
-    assert line.split() == "can0 12,000 11,990 10 0 frames (10 kernel, unknown ids 61)".split()
+    assert line.split() == expected.split()
 
 
 def test_a_ledger_in_which_every_stage_adds_up_says_so():

@@ -1,0 +1,95 @@
+"""The plan deals the signals to the analyzers and looks up every name."""
+
+import numpy as np
+import pytest
+
+from gateway.config.load import load_config
+from gateway.errors import ConfigError
+from gateway.workers.plan import deal, make_plan
+
+CONFIG = """
+[analyzers]
+count = 2
+
+[[source]]
+name = "oven"
+type = "serial"
+port = "/dev/ttyOVEN"
+protocol = "csv"
+fields = [{ name = "TOP" }, { name = "BOTTOM" }, { name = "DOOR" }]
+signals = ["D*"]
+
+[[source]]
+name = "fridge"
+type = "serial"
+port = "/dev/ttyFRIDGE"
+protocol = "csv"
+fields = [{ name = "TOP" }]
+
+[[rule]]
+name = "hot"
+signal = "oven.line.TOP"
+above = 200
+"""
+
+
+@pytest.fixture
+def plan_of(tmp_path):
+    def make(text):
+        (tmp_path / "kitchen.toml").write_text(text)
+        return make_plan(load_config(tmp_path / "kitchen.toml"))
+
+    return make
+
+
+def test_every_signal_has_one_owner_and_signals_with_rules_are_dealt_evenly():
+    owner = deal(judged=[0, 3, 6, 9], signals=12, analyzers=3)
+    assert owner.shape == (12,)
+    assert sorted(np.bincount(owner[[0, 3, 6, 9]], minlength=3)) == [1, 1, 2]
+
+
+def test_a_signal_with_many_rules_counts_as_many():
+    owner = deal(judged=[0, 0, 0, 1, 2, 3], signals=4, analyzers=2)
+    assert [owner[0] == owner[signal] for signal in (1, 2, 3)] == [False] * 3
+
+
+def test_all_rules_of_a_signal_are_judged_by_the_same_analyzer(plan_of):
+    plan = plan_of(CONFIG + '[[rule]]\nname = "cold"\nsignal = "oven.line.TOP"\nbelow = 10\n')
+    assert sorted(len(plan.rules_of(analyzer)) for analyzer in range(2)) == [0, 2]
+
+
+def test_only_signals_with_a_rule_or_a_pattern_are_decoded(plan_of):
+    plan = plan_of(CONFIG)
+    assert {plan.signals[index].full_name for index in plan.wanted} == {
+        "oven.line.TOP",
+        "oven.line.DOOR",
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param(
+            '"oven.line.TOP"',
+            '"TOP"',
+            "rule \"hot\".signal: got 'TOP', expected one of oven.line.TOP, fridge.line.TOP",
+            id="an ambiguous name",
+        ),
+        pytest.param(
+            '"oven.line.TOP"',
+            '"oven.line.TOPP"',
+            "rule \"hot\".signal: got 'oven.line.TOPP', expected the name of a known signal",
+            id="an unknown name",
+        ),
+        pytest.param(
+            '"D*"',
+            '"X*"',
+            "source \"oven\".signals: got 'X*', expected a name or pattern of its signals",
+            id="a pattern that matches nothing",
+        ),
+    ],
+)
+def test_a_name_that_means_nothing_is_one_line(plan_of, before, after, expected):
+    with pytest.raises(ConfigError, match=r"kitchen\.toml: ") as caught:
+        plan_of(CONFIG.replace(before, after))
+    assert expected in str(caught.value)
