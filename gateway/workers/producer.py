@@ -82,7 +82,7 @@ class Producer:
             except LinkError as error:
                 if not down:
                     self._outages += 1
-                    self._log.warning("link lost: %s", error)
+                    self._log.warning("link lost: %s", str(error))
                 down = True
                 self._row.state = RowState.WAITING
                 self._idle(retry_ns)
