@@ -118,8 +118,13 @@ class Field:
         return self.scale == 1 and self.offset == 0
 
     def value(self, raw: Number) -> Number:
-        """The value for *raw*, exactly as cantools computes it."""
-        return raw if self.identity else raw * self.scale + self.offset
+        """The value for *raw*, exactly as cantools computes it; infinite where it cannot."""
+        if self.identity:
+            return raw
+        try:
+            return raw * self.scale + self.offset
+        except OverflowError:  # an integer of more than a thousand bits, times a float
+            return float("inf") if (raw > 0) == (self.scale > 0) else float("-inf")
 
     def read(self, payload: bytes) -> float:
         """The value in a payload that carries it; infinite where it is too great for a double."""

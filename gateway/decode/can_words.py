@@ -59,5 +59,5 @@ def moves(field: Field) -> tuple[int, int, int]:
     if field.window is None:
         return 0, 0, 0
     up = 64 - field.length - field.shift(field.window)
-    bare = (field.signed and not field.floating) or field.length == 64
+    bare = field.signed or field.length == 64
     return up, 64 - field.length, -1 if bare else (1 << field.length) - 1

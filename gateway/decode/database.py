@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -201,6 +202,8 @@ def _field(path: Path, message: Any, signal: Any) -> Field:  # noqa: ANN401
     conversion = signal.conversion
     scale, offset = _conversion(conversion.scale, conversion.offset, conversion.is_float)
     where = f"{message.name}.{signal.name}"
+    if not (math.isfinite(scale) and math.isfinite(offset)):
+        raise DatabaseError(path, where, f"scale {scale} and offset {offset}", "finite numbers")
     if conversion.is_float and signal.length not in (16, 32, 64):
         raise DatabaseError(path, where, f"a float of {signal.length} bits", "16, 32 or 64 bits")
     if signal.is_multiplexer and (conversion.is_float or signal.length > _MOST_SWITCH_BITS):
