@@ -91,7 +91,7 @@ def are_hexadecimal(words: Words) -> Flags:
     either = (from_0 & ~beyond_9) | (from_a & ~beyond_f)
     # A control character is not to pass for the digit that it becomes in lower case.
     printable = (words << _u64(1)) | (words << _u64(2))
-    valid: Flags = (either & printable & ~words & _HIGH_BITS) == _HIGH_BITS
+    valid: Flags = (either & printable & _HIGH_BITS) == _HIGH_BITS
     return valid
 
 
