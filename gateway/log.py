@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+import time
 from typing import Literal
 
 from gateway.clock import format_utc
@@ -14,6 +15,9 @@ LogFormat = Literal["text", "json"]
 
 
 class _TextFormatter(logging.Formatter):
+    # UTC, as alarm events are printed: the two are read side by side.
+    converter = time.gmtime
+
     def __init__(self) -> None:
         super().__init__("%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s", "%H:%M:%S")
 

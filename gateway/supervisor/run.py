@@ -60,7 +60,7 @@ def run_gateway(
             set_up_logging(options.log_format)
             # Standard output is for programs when alarms are printed there as JSON.
             out = sys.stderr if options.json_to_stdout else sys.stdout
-            print(f"\n{format_ledger(ledger(assembly))}", file=out, flush=True)
+            print(f"\n{format_ledger(ledger(assembly, ended=True))}", file=out, flush=True)
     _judge(outcome)
 
 

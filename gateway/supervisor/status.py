@@ -103,12 +103,16 @@ class StatusReport:
         }
 
 
-def ledger(assembly: Assembly) -> list[Entry]:
+def ledger(assembly: Assembly, ended: bool = False) -> list[Entry]:
     """Return every stage from the links to the sinks, with what it received, delivered and lost.
 
     Between a source and the ring frames become samples, so the numbers begin anew there.
+
+    Args:
+        assembly: The gateway.
+        ended: Whether all processes have ended, so that what still waits waits for nobody.
     """
-    entries = list(_sources(assembly))
+    entries = list(_sources(assembly, ended))
     samples, alarms = assembly.samples.statistics(), assembly.alarms.statistics()
     readers = [*assembly.analyzers, *([VIEW] if assembly.has_view else [])]
     entries += [_through("samples", samples, name, "samples") for name in readers]
@@ -118,7 +122,7 @@ def ledger(assembly: Assembly) -> list[Entry]:
     return entries
 
 
-def _sources(assembly: Assembly) -> Iterator[Entry]:
+def _sources(assembly: Assembly, ended: bool) -> Iterator[Entry]:
     published = [lane.published for lane in assembly.samples.statistics().lanes]
     for index, source in enumerate(assembly.plan.sources):
         row = assembly.board[source.name]
@@ -140,14 +144,16 @@ def _sources(assembly: Assembly) -> Iterator[Entry]:
             reasons=facts.get("lost", {}),
             notes=notes,
         )
-        produced = int(numbers["produced"])
+        # In the hands of the producer: on their way, or gone with it if it was killed.
+        held = max(0, int(numbers["produced"]) - published[index])
         yield Entry(
             stage=f"{source.name} > samples",
             unit="samples",
-            received=published[index],
+            received=published[index] + held * ended,
             delivered=published[index],
-            lost=0,
-            waiting=max(0, produced - published[index]),
+            lost=held * ended,
+            waiting=held * (not ended),
+            reasons={"process ended": held * ended},
         )
 
 

@@ -1,0 +1,68 @@
+"""A log record is one line: text for people, JSON for programs."""
+
+import json
+import logging
+import os
+
+import pytest
+
+from gateway.log import set_up_logging
+
+
+@pytest.fixture(autouse=True)
+def restored_logging():
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_text_names_the_process_and_the_level(capsys):
+    set_up_logging()
+    logging.getLogger("can0").warning("link lost: %s", "unplugged")
+    line = capsys.readouterr().err
+    assert line[12:] == " WARNING can0: link lost: unplugged\n"
+    assert line[2] == line[5] == ":"
+
+
+def test_json_is_an_object_a_line(capsys):
+    set_up_logging("json")
+    logging.getLogger("gps").error("100 %")
+    record = json.loads(capsys.readouterr().err)
+    assert record.pop("time").endswith("Z")
+    assert record == {"level": "error", "process": "gps", "message": "100 %"}
+
+
+def test_a_crash_is_one_json_line_too(capsys):
+    set_up_logging("json")
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        logging.getLogger("gps").exception("crashed")
+    [line] = capsys.readouterr().err.splitlines()
+    assert "ValueError: broken" in json.loads(line)["trace"]
+
+
+@pytest.fixture
+def pipe():
+    reading, writing = os.pipe2(os.O_NONBLOCK)
+    yield reading, writing
+    os.close(reading)
+    os.close(writing)
+
+
+def test_lines_go_to_the_pipe_of_whoever_draws_on_the_terminal(pipe, capsys):
+    reading, writing = pipe
+    set_up_logging(pipe=writing)
+    logging.getLogger("can0").warning("two\nlines")
+    assert os.read(reading, 1000)[12:] == b" WARNING can0: two | lines\n"
+    assert capsys.readouterr().err == ""
+
+
+def test_a_view_that_does_not_read_blocks_nobody(pipe, capfd):
+    _, writing = pipe
+    set_up_logging(pipe=writing)
+    for _ in range(100):
+        logging.getLogger("can0").warning("x" * 1000)
+    assert "x" * 1000 in capfd.readouterr().err  # what did not fit

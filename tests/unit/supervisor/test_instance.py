@@ -1,0 +1,62 @@
+"""One instance a configuration, and a way for others to find it."""
+
+import os
+
+import pytest
+
+from gateway.supervisor.instance import AlreadyRunningError, Instance, running_instances
+
+
+@pytest.fixture(autouse=True)
+def runtime_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    return tmp_path / "run"
+
+
+def test_a_second_instance_of_a_configuration_is_refused_and_told_who_runs(tmp_path):
+    file = tmp_path / "car.toml"
+    with (
+        Instance("car", file),
+        pytest.raises(AlreadyRunningError) as refused,
+        Instance("car", file),
+    ):
+        pass
+    assert refused.value.pid == os.getpid()
+
+
+def test_another_configuration_may_run_beside_it(tmp_path):
+    with Instance("car", tmp_path / "car.toml"), Instance("car", tmp_path / "other" / "car.toml"):
+        pass
+
+
+def test_a_configuration_may_run_again_after_it_ended(tmp_path):
+    for _ in range(2):
+        with Instance("car", tmp_path / "car.toml"):
+            pass
+
+
+def test_an_instance_that_was_killed_is_in_nobodys_way(tmp_path):
+    pid = os.fork()
+    if pid == 0:
+        Instance("car", tmp_path / "car.toml").__enter__()
+        os.kill(os.getpid(), 9)
+    os.waitpid(pid, 0)
+    assert list(running_instances()) == []
+    with Instance("car", tmp_path / "car.toml"):
+        pass
+
+
+def test_a_child_that_forgot_does_not_hold_the_lock_beyond_its_parent(tmp_path):
+    let_go, told = os.pipe()
+    with Instance("car", tmp_path / "car.toml") as instance:
+        pid = os.fork()
+        if pid == 0:
+            os.close(told)
+            instance.forget()
+            os.read(let_go, 1)
+            os._exit(0)
+    with Instance("car", tmp_path / "car.toml"):
+        pass
+    os.close(told)
+    os.close(let_go)
+    os.waitpid(pid, 0)
