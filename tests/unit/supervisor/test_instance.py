@@ -47,16 +47,20 @@ def test_an_instance_that_was_killed_is_in_nobodys_way(tmp_path):
 
 
 def test_a_child_that_forgot_does_not_hold_the_lock_beyond_its_parent(tmp_path):
-    let_go, told = os.pipe()
+    forgot, tell = os.pipe()
+    let_go, hold = os.pipe()
     with Instance("car", tmp_path / "car.toml") as instance:
         pid = os.fork()
         if pid == 0:
-            os.close(told)
+            os.close(hold)
             instance.forget()
-            os.read(let_go, 1)
+            os.write(tell, b"forgot")
+            os.read(let_go, 1)  # until the parent closes its end
             os._exit(0)
+        os.read(forgot, 6)
     with Instance("car", tmp_path / "car.toml"):
         pass
-    os.close(told)
-    os.close(let_go)
+    os.close(hold)
     os.waitpid(pid, 0)
+    for descriptor in (forgot, tell, let_go):
+        os.close(descriptor)
