@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gateway.analysis.engine import Engine
+from gateway.clock import NS_PER_S
 from gateway.record import ALARM
 
 OVEN = {"above": 80.0, "deadband": 5.0, "on_delay": 2, "off_delay": 1}
@@ -87,7 +88,7 @@ def test_the_other_limits(heard, keys, story, reported):
         pytest.param({}, "0:1000", "", id="one sample has no rate"),
         pytest.param({}, "0:10 1:0 2:-10", "", id="a fall is no rise"),
         pytest.param({}, "0:0 1:bad 2:nan 3:16", "3:RAISED", id="measured between valid samples"),
-        pytest.param({}, "0:0 0:99 1:5 1:99 2:10", "", id="of one stamp the first counts"),
+        pytest.param({}, "0:0 0:4 1:6 1:5 2:11", "1:RAISED 2:CLEARED", id="one stamp"),
         pytest.param({}, "5:0 4:99 5:104", "", id="no rate over a step back"),
         pytest.param({}, "5:0 4:0 5:6", "5:RAISED", id="the next rise is measured from the step"),
         pytest.param(
@@ -174,3 +175,10 @@ def test_a_batch_without_samples_and_an_engine_without_rules_have_nothing_to_say
 def test_an_engine_refuses_a_state_of_another_shape(rule):
     with pytest.raises(ValueError, match="expected 1 rows of RULE_STATE"):
         Engine([rule(above=80)], np.zeros(2, Engine([]).state.dtype))
+
+
+def test_a_step_back_in_a_quiet_batch_of_its_own_is_seen_too(rule, samples):
+    engine = Engine([rule(**OVEN)])
+    for story in ("9:85", "1:85", "2:85"):
+        assert len(engine.feed(samples(story))) == 0
+    assert engine.feed(samples("3:85"))["t_ns"].tolist() == [3 * NS_PER_S]
