@@ -27,7 +27,7 @@ from gateway.decode.can_tree import Node
 from gateway.record import SAMPLE, Quality
 
 DecodeFrame = Callable[[int, bytes, int, int], bytes]
-"""``(t_ns, buffer, offset, length)``: eight bytes beyond the payload must be there to be read."""
+"""``(t_ns, buffer, offset, length)``; the buffer goes on eight bytes beyond the longest payload."""
 
 _TAIL: int = SAMPLE.fields["signal"][1]  # type: ignore[index]
 """Where in a sample that begins which does not depend on the payload."""
@@ -93,8 +93,6 @@ def _write(
         scope[f"i{number}"] = tails(signal, Quality.INVALID)
         value, tail = _value(field, number, scope), f"g{number}"
         if field.may_leave_limits:
-            if field.window is None:
-                value = f"{value} if n >= {field.end_byte} else 0.0"
             body.append(f"v{number} = {value}")
             value, tail = f"v{number}", _judge(field, number)
         samples.append(f"t, {value}, {tail}")

@@ -25,9 +25,10 @@ class Selection:
         fields = [switch.field for switch in switches]
         self._count = np.array([len(node.switches) for node in nodes], np.int64)
         self._first = np.cumsum(self._count) - self._count
+        self._several = bool((self._count > 1).any())
         self._words = WordReader(fields)
         self._window = np.array([self._words.window(field) for field in fields], np.int64)
-        self._end = np.array([field.end_byte for field in fields], np.int64)
+        self._end = np.array([field.end_byte for field in fields], np.uint8)
         up, down, mask = zip(*map(moves, fields), strict=True)
         self._up = np.array(up, np.int64)
         self._down = np.array(down, np.int64)
@@ -46,13 +47,12 @@ class Selection:
         """Return all pairs of frame and node, those given among them, in the order of samples."""
         found_frames, found_nodes = [frame], [node]
         words = None
-        while True:
-            here = np.flatnonzero(self._count.take(node))
-            if not len(here):
-                break
+        while len(here := np.flatnonzero(self._count.take(node))):
             if words is None:
                 words = self._words.read(frames)
-            frame, node = self._selected(words, frames["len"], frame[here], node[here])
+            frame, switch = self._switches(frame.take(here), node.take(here))
+            chosen, node = self._chosen(words, frames["len"], frame, switch)
+            frame = frame.take(chosen)
             found_frames.append(frame)
             found_nodes.append(node)
         if words is None:
@@ -62,22 +62,29 @@ class Selection:
         order = np.argsort(frame * len(self._count) + node, kind="stable")
         return frame.take(order), node.take(order)
 
-    def _selected(
-        self, words: Ints, length: NDArray[np.uint8], frame: Ints, node: Ints
-    ) -> tuple[Ints, Ints]:
-        """Return, for each switch in the nodes, the frame and the node that it selects."""
+    def _switches(self, frame: Ints, node: Ints) -> tuple[Ints, Ints]:
+        """Return each frame with each switch of its node."""
+        if not self._several:
+            return frame, self._first.take(node)
         count = self._count.take(node)
         switch = (self._first.take(node) - count.cumsum() + count).repeat(count)
         switch += np.arange(len(switch))
-        frame = frame.repeat(count)
+        return frame.repeat(count), switch
+
+    def _chosen(
+        self, words: Ints, length: NDArray[np.uint8], frame: Ints, switch: Ints
+    ) -> tuple[Ints, Ints]:
+        """Return the positions of the switches that select something, and the nodes selected."""
         raw = words.take(frame * words.shape[1] + self._window.take(switch))
         raw <<= self._up.take(switch)
         raw >>= self._down.take(switch)
         raw &= self._mask.take(switch)
         place = self._raws.searchsorted(raw)
-        key = place + switch * len(self._raws)
-        branch = self._keys.searchsorted(key)
+        switch_key = switch * len(self._raws)
+        switch_key += place
+        branch = self._keys.searchsorted(switch_key)
         found = self._raws.take(place, mode="clip") == raw
-        found &= self._keys.take(branch, mode="clip") == key
+        found &= self._keys.take(branch, mode="clip") == switch_key
         found &= self._end.take(switch) <= length.take(frame)
-        return frame[found], self._nodes.take(branch[found])
+        chosen = np.flatnonzero(found)
+        return chosen, self._nodes.take(branch.take(chosen))

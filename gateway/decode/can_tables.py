@@ -6,6 +6,7 @@ numpy call over the whole list, whatever ids are in it. Nothing is made per fram
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -104,6 +105,7 @@ class Tables:
         self._fields = fields
         longest = int(self._count.max(initial=0))
         self._scratch = _Scratch(BLOCK + longest)
+        self._last = np.empty(0, _WORDS)
 
         tail = np.zeros(len(pairs), SAMPLE)
         tail["signal"] = [signal for _, signal in pairs]
@@ -125,7 +127,7 @@ class Tables:
         first = self._first.take(node)
         first -= ends
         first += count
-        samples = np.empty(total, _WORDS)
+        samples = self._room(total)
         source = _Source(frames, self._words.read(frames), frames["t_ns"], origin)
         cuts = []
         if total > BLOCK:
@@ -146,6 +148,16 @@ class Tables:
             row += np.arange(total)
             result = result.take(np.flatnonzero(self._end.take(row) <= length.repeat(count)))
         return result
+
+    def _room(self, total: int) -> Samples:
+        """Return an array for *total* samples: the last one again, if nobody holds it any more.
+
+        One made anew for each batch is faulted in page by page, and cold, each time.
+        """
+        # Held by this attribute, and by the argument of the call; a view of it would be a third.
+        if total > len(self._last) or sys.getrefcount(self._last) > 2:
+            self._last = np.empty(total + total // 4, _WORDS)
+        return self._last[:total]
 
     def _compute(self, source: _Source, at: Ints, row: Ints, block: Samples) -> None:
         """Write the samples of one block.

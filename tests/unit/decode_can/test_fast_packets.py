@@ -98,6 +98,14 @@ def test_a_packet_that_is_begun_anew_is_decoded(decoding, can):
     assert made.counters.lost == {"fast_packet": 2}
 
 
+def test_frames_of_two_packets_are_never_put_together(decoding, can):
+    one, other = packet(PAYLOAD, 1), packet(PAYLOAD, 2)
+    made = decoding(*DBC)
+    frames = can.make_frames([(SENDER, part) for part in (one[0], other[1], other[2])])
+    assert decoded(made, frames) == []
+    assert made.counters.lost == {"fast_packet": 3}
+
+
 def test_frames_too_short_to_be_of_a_packet_are_lost(decoding, can):
     made = decoding(*DBC)
     assert decoded(made, can.make_frames([(SENDER, b""), (SENDER, b"\0")])) == []

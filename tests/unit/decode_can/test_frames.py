@@ -78,9 +78,10 @@ def test_more_ids_than_are_remembered_change_nothing(decoding, can, monkeypatch)
     monkeypatch.setattr("gateway.decode.frames.MOST_LEARNED", 10)
     made = decoding(*TWO_WIDTHS)
     for start in range(0, 400, 40):
-        frames = can.make_frames([(number, b"\7\0") for number in range(start, start + 40)])
-        assert len(made.both(frames)) == (1 if start == 280 else 0)
-    assert sum(made.counters.unknown.values()) == 399
+        unknown = [(number | EXTENDED, b"") for number in range(1000 + start, 1040 + start)]
+        frames = can.make_frames([(291, b"\7\0"), *unknown, (EXTENDED | 291, b"\7\0")])
+        assert len(made.both(frames)) == 2
+    assert sum(made.counters.unknown.values()) == 400
 
 
 def test_an_empty_batch_gives_no_samples(decoding, can):
@@ -252,3 +253,14 @@ def test_a_batch_of_any_size_gives_the_same_as_its_frames(decoding, can):
             for start in range(0, len(frames), size)
         ]
         assert np.concatenate(parts).tobytes() == expected.tobytes()
+
+
+def test_samples_that_are_kept_are_never_written_again(decoding, can):
+    made = decoding(*TWO_WIDTHS)
+    kept = []
+    for number in range(6):
+        frames = can.make_frames([(291, bytes([number, 0]))] * 100)
+        samples = made.decoder.decode(frames, made.counters)
+        kept.append(samples["value"][10:20] if number % 2 else samples["value"])
+        del samples
+    assert [set(values.tolist()) for values in kept] == [{number} for number in range(6)]

@@ -112,6 +112,12 @@ def test_a_negative_zero_stays_negative(decoding):
     assert all(math.copysign(1, value) == -1 for value in got.values())
 
 
+def test_zero_scaled_by_a_negative_factor_is_not_negative(decoding):
+    made = decoding("BO_ 1 M: 2 ECU", ' SG_ S : 0|8@1+ (-0.5,0) [0|0] "" ECU')
+    (value,) = made.values(1, b"\0\0").values()
+    assert math.copysign(1, value) == 1
+
+
 def test_what_is_not_a_number_is_invalid(decoding):
     made = decoding(*FLOATS)
     assert set(made.qualities(2, floats(math.nan, math.nan, math.nan)).values()) == {
@@ -157,3 +163,14 @@ def test_a_signal_in_nine_bytes_is_read_whole(decoding):
     made = decoding("BO_ 5 M: 20 ECU", ' SG_ S : 33|63@1- (1,0) [0|0] "" ECU')
     payload = (5 << 33 | 1 << 95).to_bytes(20, "little")
     assert made.values(5, payload) == {"S": float(5 - 2**62)}
+
+
+def test_a_wide_signal_is_judged_by_its_range_and_left_out_of_a_short_frame(decoding):
+    made = decoding(
+        "BO_ 6 M: 20 ECU",
+        ' SG_ FIRST : 0|8@1+ (1,0) [0|0] "" ECU',
+        ' SG_ WIDE : 15|70@0+ (1,0) [0|1000] "" ECU',
+    )
+    assert made.qualities(6, bytes([0] * 9 + [3] * 11))["WIDE"] is Quality.GOOD
+    assert made.qualities(6, b"\1" * 20)["WIDE"] is Quality.OUT_OF_RANGE
+    assert list(made.values(6, b"\1" * 9)) == ["FIRST"]
