@@ -113,6 +113,9 @@ class BusServer:
             sock, _ = self._listener.accept()
         except BlockingIOError:
             return  # it gave up before we looked
+        except OSError as error:
+            LOG.warning("bus %s: a node cannot join: %s", self.bus.name, error.strerror)
+            return
         sock.setblocking(False)
         link = _Link(sock)
         link.on_ready = lambda events: self._serve(link, events)
