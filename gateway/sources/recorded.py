@@ -70,6 +70,7 @@ class RecordedSource:
         self._clock = clock
         self._wait = wait
         self._chunks: Generator[Chunk, None, None] | None = None
+        self._to_skip = 0
 
     def select(self, wanted: Collection[int]) -> None:
         """See `Source`."""
@@ -82,10 +83,19 @@ class RecordedSource:
         self._ticker = Ticker(self._index)
         self._t_ns: NDArray[np.int64] = _NO_TIMES
         self._next = 0
+        self._latest_ns: int | None = None
         self._first_ns: int | None = None
         self._began_ns = 0
         self._ended = False
         return self
+
+    def skip(self, samples: int) -> None:
+        """Pass over so many samples, as fast as it goes, when next entered; pace begins after them.
+
+        So a process that takes the place of one that was killed goes on where that one was: the
+        samples of a recording, ticks included, are the same every time.
+        """
+        self._to_skip = samples
 
     def __exit__(
         self,
@@ -118,17 +128,23 @@ class RecordedSource:
             if self._ended:
                 return None
             self._ended = True
-            return self._ticker.end()
+            return self._without_skipped(self._ticker.end())
         begin = self._next
         end = min(begin + MOST_RECORDS, len(self._t_ns))
-        if self._speed is not None:
+        if self._speed is not None and not self._to_skip:
             end = self._due(begin, end, self._speed, timeout_ns)
         if begin == end:
             return np.empty(0, SAMPLE)
         self._next = end
-        return self._ticker.weave(
+        samples = self._ticker.weave(
             self._t_ns[begin:end], lambda a, b: self._decode(begin + a, begin + b)
         )
+        return self._without_skipped(samples)
+
+    def _without_skipped(self, samples: Samples) -> Samples:
+        skipped = min(self._to_skip, len(samples))
+        self._to_skip -= skipped
+        return samples[skipped:]
 
     def _load(self, chunks: Generator[Chunk, None, None]) -> bool:
         """Have a chunk with records that were not yet read; False at the end."""
@@ -138,12 +154,10 @@ class RecordedSource:
                 return False
             self._t_ns, self._decode = chunk
             self._next = 0
-            if self._first_ns is None and len(self._t_ns):
-                self._first_ns = self._latest_ns = int(self._t_ns[0])
-                self._began_ns = self._clock.monotonic_ns()
             if self._speed is not None and len(self._t_ns):
                 # When each record is due: where the recording's time goes back, time stands still.
-                self._due_ns = np.maximum.accumulate(np.maximum(self._t_ns, self._latest_ns))
+                before_ns = self._t_ns[0] if self._latest_ns is None else self._latest_ns
+                self._due_ns = np.maximum.accumulate(np.maximum(self._t_ns, before_ns))
                 self._latest_ns = int(self._due_ns[-1])
         return True
 
@@ -152,7 +166,9 @@ class RecordedSource:
 
         Waits for the first of them, not longer than *timeout_ns*.
         """
-        assert self._first_ns is not None  # noqa: S101 - there is a record
+        if self._first_ns is None:
+            self._first_ns = int(self._due_ns[begin])
+            self._began_ns = self._clock.monotonic_ns()
         due_ns = self._began_ns + int((int(self._due_ns[begin]) - self._first_ns) / speed)
         now_ns = self._clock.monotonic_ns()
         wake_ns = due_ns + (self._began_ns - due_ns) % PACE_NS

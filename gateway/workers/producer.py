@@ -13,6 +13,7 @@ from gateway.errors import LinkError, RingTimeout
 from gateway.record import SAMPLE, TICK, Origin, Samples
 from gateway.ring import Event, Writer
 from gateway.sources.base import Source
+from gateway.sources.recorded import RecordedSource
 from gateway.workers.board import Row, RowState
 
 TICK_INTERVAL_NS = 50 * NS_PER_MS
@@ -181,7 +182,12 @@ class Producer:
         )
 
     def _continue_predecessor(self) -> None:
-        """Count on from where a process that was killed left off, so that totals stay totals."""
+        """Go on from where a process that was killed left off, so that totals stay totals."""
+        if isinstance(self._source, RecordedSource):
+            # What the predecessor published is played and counted again, but not published.
+            self._source.skip(self._writer.position)
+            self._row.numbers["produced"] = self._writer.position
+            return
         row, counters, facts = self._row.numbers, self._source.counters, self._row.read_facts()
         counters.received, counters.delivered = int(row["received"]), int(row["delivered"])
         counters.lost = Counter(facts.get("lost", {}))

@@ -104,7 +104,7 @@ def test_a_signal_drains_what_was_read_and_ends_with_the_ledger(bench, number):
     assert rows["alarms > journal"][1] == len(bench.events())
 
 
-@pytest.mark.parametrize("victim", ["analyzer-0", "analyzer-2", "journal"])
+@pytest.mark.parametrize("victim", ["drive", "analyzer-0", "analyzer-2", "journal"])
 def test_a_process_that_is_killed_costs_no_event(bench, victim):
     bench.write_drive(4)
     bench.configure(speed="1.0")
