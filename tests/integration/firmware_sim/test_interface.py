@@ -206,6 +206,7 @@ def test_a_bus_ends_with_the_process_that_started_it():
     assert name not in running_buses()
 
 
+@pytest.mark.slow
 def test_a_reader_that_is_behind_holds_up_the_sender_and_misses_nothing(tmp_path):
     file = tmp_path / "scenario.toml"
     file.write_text("[[bus]]\nname='can0'\nqueue=100\npatience_s=3600")
@@ -318,6 +319,7 @@ def test_a_frame_may_come_in_pieces(channel):
         assert bus.recv(TIMEOUT_S).data == b"whole"
 
 
+@pytest.mark.slow
 def test_a_stopped_node_does_not_hold_up_the_others_for_ever_and_learns_what_it_missed(channel):
     stopped, _ = connect(channel, wire.Hello("stopped"))
     sender, _ = connect(channel, wire.Hello("sender"))

@@ -72,6 +72,7 @@ def read_records(sock, count):
     return np.frombuffer(data, wire.RECORD)
 
 
+@pytest.mark.slow
 def test_the_example_sends_the_car_on_the_bus_and_its_place_on_the_port(namespace, ports):
     database = cantools.database.load_file(ROOT / "firmware_sim" / "data" / "f1.dbc")
     with (
@@ -131,6 +132,7 @@ def assert_same(got, sent):
     assert got.equals(sent, timestamp_delta=None, check_channel=False), (got, sent)
 
 
+@pytest.mark.slow
 def test_a_burst_through_the_adapter_arrives_whole_and_in_order(scenario, namespace, ports):
     count = 2_000
     file = scenario(SLCAN)
