@@ -10,6 +10,7 @@ from gateway.log import set_up_logging
 from gateway.supervisor.assembly import Assembly
 from gateway.supervisor.instance import Instance
 from gateway.supervisor.ledger import format_ledger
+from gateway.supervisor.notify import ServiceNotifier
 from gateway.supervisor.options import Options, probe_outputs
 from gateway.supervisor.status import StatusReport, ledger
 from gateway.supervisor.supervisor import Outcome, Supervisor
@@ -55,7 +56,15 @@ def run_gateway(
             )
             report = StatusReport(assembly, supervisor.children, clock)
             supervisor.answer = report.to_json
-            supervisor.on_turn = report.measure_rates
+            service = ServiceNotifier(
+                supervisor.children, assembly.board, clock, report.line, assembly.stop.is_set
+            )
+
+            def on_turn() -> None:
+                report.measure_rates()
+                service.turn()
+
+            supervisor.on_turn = on_turn
             outcome = supervisor.run(seconds)
             set_up_logging(options.log_format)
             # Standard output is for programs when alarms are printed there as JSON.

@@ -84,6 +84,19 @@ class StatusReport:
             ],
         }
 
+    def line(self) -> str:
+        """Return the whole in one line: the links, what does not run, losses, alarms."""
+        parts = []
+        for process in map(self._process, self._children):
+            if process["stage"] == Stage.PRODUCER.name.lower():
+                rate = f", {process['rate']:,.0f} {process['unit']}/s" if process["rate"] else ""
+                parts.append(f"{process['name']} {process['state']}{rate}")
+            elif process["state"] != RowState.RUNNING.name.lower():
+                parts.append(f"{process['name']} {process['state']}")
+        lost = sum(entry.lost for entry in ledger(self._assembly))
+        alarms = len(self._assembly.active_alarms())
+        return "; ".join([*parts, f"{lost:,} lost", f"{alarms} alarm{'s' * (alarms != 1)} active"])
+
     def _process(self, child: Child) -> dict[str, Any]:
         spec = child.spec
         state = child.state.value
