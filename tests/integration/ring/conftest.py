@@ -46,13 +46,14 @@ class Children:
         """Wait for them, and assert that they all ended well."""
         for number, pid in enumerate(self.pids):
             if pid is not None:
+                status = os.waitpid(pid, 0)[1]
                 self.pids[number] = None
-                assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+                assert os.waitstatus_to_exitcode(status) == 0
 
     def kill(self, pid):
-        self.pids[self.pids.index(pid)] = None
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+        self.pids[self.pids.index(pid)] = None
 
     def await_sleep(self, pid):
         """Wait until that process has begun, and sleeps in the kernel."""
