@@ -15,9 +15,10 @@ from gateway.config.model import (
     RuleConfig,
     SerialConfig,
     SourceConfig,
+    TransmitConfig,
     key_of,
 )
-from gateway.config.show import as_key, as_toml
+from gateway.config.show import as_key, as_toml, one_of
 from gateway.errors import ConfigError
 
 _REASONS = {
@@ -25,6 +26,18 @@ _REASONS = {
     errno.EISDIR: "a folder",
     errno.EACCES: "no permission",
 }
+
+EXCLUSIVE = {
+    "slcan",
+    "serial",
+    "robotell",
+    "seeedstudio",
+    "gs_usb",
+    "cantact",
+    "canalystii",
+    "virtual",
+}
+"""Interfaces of python-can with room for one program: the transmitter is a second one."""
 
 
 def disagreements(config: Config) -> Iterator[ConfigError]:
@@ -34,7 +47,11 @@ def disagreements(config: Config) -> Iterator[ConfigError]:
     yield from _twins(config, config.source)
     yield from _shared_prefixes(config)
     yield from _missing_files(config)
+    yield from _twins(config, config.transmit)
+    for transmit in config.transmit:
+        yield from _unsendable(config, transmit)
     yield from _twins(config, config.rule)
+    yield from _unarmed_actions(config)
     if (journal := config.alarms.journal) is not None and (why := _unwritable(config, journal)):
         got = f"{as_toml(journal)} ({why})"
         yield ConfigError(
@@ -48,7 +65,9 @@ def why_not(error: OSError) -> str:
     return reason or (error.strerror or str(error)).lower()
 
 
-def _twins(config: Config, sections: Sequence[SourceConfig | RuleConfig]) -> Iterator[ConfigError]:
+def _twins(
+    config: Config, sections: Sequence[SourceConfig | TransmitConfig | RuleConfig]
+) -> Iterator[ConfigError]:
     seen = set()
     for section in sections:
         if section.name in seen:
@@ -74,6 +93,40 @@ def _prefixes(source: SourceConfig) -> list[tuple[str, str]]:
     if isinstance(source, ReplayConfig) and source.protocol is None:
         return [(f"channels.{channel}", channel) for channel in source.channels]
     return [("name", source.name)]
+
+
+def _unsendable(config: Config, transmit: TransmitConfig) -> Iterator[ConfigError]:
+    """Yield why nothing could be sent where *transmit* wants to."""
+    source = next((each for each in config.source if each.name == transmit.source), None)
+    if not isinstance(source, CanConfig):
+        got = as_toml(transmit.source)
+        if source is not None:
+            got += f", which is not a CAN bus but a {source.__struct_config__.tag} source"
+        names = [as_toml(each.name) for each in config.source if isinstance(each, CanConfig)]
+        expected = (
+            f"the name of a CAN source{': ' if names else ''}{one_of(names) if names else ''}"
+        )
+        yield ConfigError(config.file, key_of(transmit, "source"), got, expected)
+        return
+    if source.interface in EXCLUSIVE:
+        got = f"{as_toml(source.interface)}, which {key_of(transmit)} would have to share"
+        expected = "an interface that several programs can use at once, such as 'socketcan'"
+        yield ConfigError(config.file, key_of(source, "interface"), got, expected)
+    if source.options.get("listen_only"):
+        got = f"true, although {key_of(transmit)} sends there"
+        yield ConfigError(config.file, key_of(source, "options.listen_only"), got, "false")
+
+
+def _unarmed_actions(config: Config) -> Iterator[ConfigError]:
+    armed = [each.name for each in config.transmit]
+    for rule in config.rule:
+        for key, action in rule.actions:
+            if action.transmit not in armed:
+                expected = "the name of a [[transmit]]"
+                if armed:
+                    expected += f": {one_of(map(as_toml, armed))}"
+                where = key_of(rule, f"{key}.transmit")
+                yield ConfigError(config.file, where, as_toml(action.transmit), expected)
 
 
 def _missing_files(config: Config) -> Iterator[ConfigError]:

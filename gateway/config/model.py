@@ -27,10 +27,12 @@ from gateway.config.values import (
     NotNegative,
     Positive,
     Separator,
+    SignalValue,
     Text,
 )
 
 __all__ = [
+    "ActionConfig",
     "AlarmsConfig",
     "AnalyzersConfig",
     "CanConfig",
@@ -45,6 +47,7 @@ __all__ = [
     "Section",
     "SerialConfig",
     "SourceConfig",
+    "TransmitConfig",
     "key_of",
 ]
 
@@ -272,6 +275,48 @@ class ReplayConfig(Section, frozen=True, kw_only=True, tag="replay", tag_field="
 SourceConfig = CanConfig | SerialConfig | ReplayConfig
 
 
+class TransmitConfig(Section, frozen=True, kw_only=True):
+    """``[[transmit]]``: a message that the gateway may send. What is not listed is never sent.
+
+    Attributes:
+        name: What rules and `gateway send` call it, unique.
+        source: The CAN source on whose bus it is sent.
+        message: A message of that source's databases.
+        values: Values of its signals where whoever sends it gives no others.
+        rate: How often it may be sent, times a second in the long run.
+        burst: How many may follow each other at once.
+        expiry: A command that could not be carried out within this time is dropped; at most a
+            minute, because what comes later than that is a surprise.
+    """
+
+    LONGEST_EXPIRY_NS: ClassVar[int] = 60 * NS_PER_S
+
+    name: Name
+    source: Name
+    message: Text
+    values: dict[Text, SignalValue] = {}
+    rate: Annotated[float, Meta(ge=0.001, le=10_000, description="a number from 0.001 to 10000")]
+    burst: Annotated[int, Meta(ge=1, le=1000)] = 1
+    expiry: Duration = Duration(NS_PER_S)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.expiry <= self.LONGEST_EXPIRY_NS:
+            got = f"{self.expiry / NS_PER_S:g} s"
+            raise FieldError("expiry", got, "longer than 0, and at most '1m'")
+
+
+class ActionConfig(Section, frozen=True, kw_only=True):
+    """What a rule sends: in ``on_raise`` or ``on_clear``.
+
+    Attributes:
+        transmit: Name of a ``[[transmit]]``.
+        values: Values of its signals, in place of those that it has itself.
+    """
+
+    transmit: Name
+    values: dict[Text, SignalValue] = {}
+
+
 class RuleConfig(Section, frozen=True, kw_only=True):
     """``[[rule]]``: one threshold on one signal. Exactly one condition is given.
 
@@ -290,6 +335,8 @@ class RuleConfig(Section, frozen=True, kw_only=True):
         off_delay: How long the value must have been back before it is cleared.
         severity: For people and for what comes after.
         message: What the warning says; the rule's name where it is empty.
+        on_raise: What is sent when the alarm is raised.
+        on_clear: What is sent when it is cleared.
     """
 
     CONDITIONS: ClassVar = ("above", "below", "outside", "rate_above", "stale_after")
@@ -306,6 +353,8 @@ class RuleConfig(Section, frozen=True, kw_only=True):
     off_delay: Duration = Duration(0)
     severity: Literal["info", "warning", "critical"] = "warning"
     message: str = ""
+    on_raise: ActionConfig | tuple[ActionConfig, ...] = ()
+    on_clear: ActionConfig | tuple[ActionConfig, ...] = ()
 
     def __post_init__(self) -> None:
         given = [key for key in self.CONDITIONS if getattr(self, key) is not None]
@@ -335,6 +384,17 @@ class RuleConfig(Section, frozen=True, kw_only=True):
             if self.deadband:
                 raise FieldError("deadband", as_toml(self.deadband), "none with stale_after")
 
+    @property
+    def actions(self) -> tuple[tuple[str, ActionConfig], ...]:
+        """All that it sends, each with its key: ``on_raise``, or ``on_raise #2`` of a list."""
+        found: list[tuple[str, ActionConfig]] = []
+        for key, given in (("on_raise", self.on_raise), ("on_clear", self.on_clear)):
+            if isinstance(given, ActionConfig):
+                found.append((key, given))
+            else:
+                found += [(f"{key} #{number}", each) for number, each in enumerate(given, start=1)]
+        return tuple(found)
+
 
 class Config(Section, frozen=True, kw_only=True):
     """A whole configuration file.
@@ -342,6 +402,7 @@ class Config(Section, frozen=True, kw_only=True):
     Attributes:
         file: Where it was read; paths in it are relative to its folder. Not a key.
         source: The ``[[source]]`` tables, in the file's order; at least one in a file.
+        transmit: The ``[[transmit]]`` tables, in the file's order; without one nothing is sent.
         rule: The ``[[rule]]`` tables, in the file's order.
     """
 
@@ -350,6 +411,7 @@ class Config(Section, frozen=True, kw_only=True):
     analyzers: AnalyzersConfig = AnalyzersConfig()
     alarms: AlarmsConfig = AlarmsConfig()
     source: tuple[SourceConfig, ...] = ()
+    transmit: tuple[TransmitConfig, ...] = ()
     rule: tuple[RuleConfig, ...] = ()
 
     def resolve(self, path: str) -> Path:
@@ -357,9 +419,10 @@ class Config(Section, frozen=True, kw_only=True):
         return self.file.parent / Path(path).expanduser()
 
 
-def key_of(section: SourceConfig | RuleConfig, field: str = "") -> str:
+def key_of(section: SourceConfig | TransmitConfig | RuleConfig, field: str = "") -> str:
     """Return what errors call a field of *section*: ``rule "engine_hot".above``."""
-    kind = "rule" if isinstance(section, RuleConfig) else "source"
+    kinds = {RuleConfig: "rule", TransmitConfig: "transmit"}
+    kind = kinds.get(type(section), "source")
     return f'{kind} "{section.name}"{f".{field}" if field else ""}'
 
 

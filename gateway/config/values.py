@@ -30,6 +30,8 @@ Separator = Annotated[
 Interval = Annotated[
     tuple[Finite, Finite], Meta(description="[low, high], two finite numbers, the lower first")
 ]
+SignalValue = int | Finite | Text
+"""What a signal is sent as: a number in its unit, or one of the words its database has for it."""
 FilePath = Annotated[str, Meta(min_length=1, description="the path of a file")]
 
 LONGEST_NS = 365 * 24 * 3600 * NS_PER_S

@@ -119,12 +119,12 @@ KEYS = [
     case(
         "an unknown table",
         "[mqtt]\n" + CAN,
-        "mqtt: got an unknown key, expected gateway, analyzers, alarms, source or rule",
+        "mqtt: got an unknown key, expected gateway, analyzers, alarms, source, transmit or rule",
     ),
     case(
         "the file's own name as a key",
         "file = 'a'\n" + CAN,
-        "file: got an unknown key, expected gateway, analyzers, alarms, source or rule",
+        "file: got an unknown key, expected gateway, analyzers, alarms, source, transmit or rule",
     ),
     case(
         "an unknown key that is close to a known one",

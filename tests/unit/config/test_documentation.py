@@ -12,6 +12,7 @@ import pytest
 from gateway.clock import parse_duration
 from gateway.config.load import load_config
 from gateway.config.model import (
+    ActionConfig,
     AlarmsConfig,
     AnalyzersConfig,
     CanConfig,
@@ -24,6 +25,7 @@ from gateway.config.model import (
     RuleConfig,
     Section,
     SerialConfig,
+    TransmitConfig,
 )
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "configuration.md"
@@ -36,7 +38,9 @@ SECTIONS = {
     "### `[[source.fields]]` and `[[source.frames.fields]]`": FieldConfig,
     "### `[[source.frames]]`": FrameConfig,
     '## `[[source]]` with `type = "replay"`': ReplayConfig,
+    "## `[[transmit]]`": TransmitConfig,
     "## `[[rule]]`": RuleConfig,
+    "### `[rule.on_raise]` and `[rule.on_clear]`": ActionConfig,
 }
 
 
