@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check bench clean venv venv-test
+.PHONY: help demo test test-socketcan test-controller check bench clean venv venv-test
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -15,6 +15,15 @@ demo: venv  ## Run the simulated Formula 1 car; ARGS="--seconds 20" is passed on
 
 test: venv-test  ## Run all tests; ARGS="-k ring" is passed on.
 	$(BIN)/python -m pytest $(ARGS)
+
+# Only the files that have such tests: to collect all others takes a minute on an emulated machine.
+marked = -m $(1) $$(grep -rl --include='test_*.py' 'mark\.$(1)' tests)
+
+test-socketcan: venv-test  ## Run the tests that need CAN in the kernel, in one that has it.
+	tests/lab/can-lab auto $(BIN)/python -m pytest -p no:cacheprovider $(call marked,socketcan) $(ARGS)
+
+test-controller: venv-test  ## Run the tests that need CAN controllers, on emulated ones.
+	tests/lab/can-lab qemu $(BIN)/python -m pytest -p no:cacheprovider $(call marked,controller) $(ARGS)
 
 check: venv-test  ## The fast lane: lint, types, imports, unit tests.
 	$(BIN)/ruff check .
