@@ -17,7 +17,9 @@ from firmware_sim.errors import PortError
 READ_BYTES = 4096
 
 UNREAD_BYTES = 3_072
-"""What a UART port keeps for a reader: within the kernel's own buffer, which has 4,095."""
+"""What a UART port keeps for a reader: within the kernel's own buffer, which has 4,095.
+
+A little more may be kept: bytes that the kernel is still moving to the other end are not seen."""
 
 BACKLOG_BYTES = 1 << 16
 """What a flow-controlled port keeps beyond the kernel's buffer before it is `PtyPort.held`."""
@@ -156,7 +158,7 @@ class PtyPort:
         try:
             size = os.write(self._master, data)
         except (BlockingIOError, InterruptedError):
-            size = 0
+            size = 0  # the kernel is too busy to move bytes across at all
         self.written += len(data)
         self.dropped += len(data) - size
 
