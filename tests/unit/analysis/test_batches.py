@@ -43,8 +43,8 @@ def stream(raw, step):
     """Samples, three bytes each; the time goes by 0..3 steps of 10 ms, or by *step* at times."""
     when, what, value = np.frombuffer(raw[: len(raw) // 3 * 3], np.uint8).reshape(-1, 3).T
     samples = np.zeros(len(when), SAMPLE)
-    steps = np.where(when < 240, when % 4, step)
-    samples["t_ns"] = np.cumsum(steps.astype(np.int64)) * STEP_NS
+    steps = np.where(when < 208, when.astype(np.int64) % 4, step)
+    samples["t_ns"] = np.cumsum(steps) * STEP_NS
     # Of eight samples five are a rule's signals', one is nobody's, two are ticks.
     samples["signal"] = np.array([0, 0, 0, 1, 1, SIGNALS, TICK, TICK])[what % 8]
     samples["source"] = what // 8 % SOURCES
@@ -54,7 +54,7 @@ def stream(raw, step):
     return samples
 
 
-STREAMS = st.builds(stream, st.binary(min_size=3, max_size=120), st.sampled_from([1, -2, -9]))
+STREAMS = st.builds(stream, st.binary(min_size=30, max_size=180), st.sampled_from([1, -2, -9]))
 
 
 def as_told(alarms):

@@ -233,6 +233,20 @@ def test_a_journal_that_was_emptied_by_hand_goes_on_from_the_beginning(path, eve
     assert path.read_bytes() == event(2)
 
 
+def test_taking_back_a_half_line_never_makes_an_emptied_journal_longer(path, event, mocker):
+    with Journal(path) as journal:
+        journal.write([event(1)])
+        broken = OSError(errno.EIO, "I/O error")
+        patches = [mocker.patch.object(os, name, side_effect=broken)
+                   for name in ("fdatasync", "ftruncate")]  # fmt: skip
+        assert not journal.write([event(2)])
+        for patch in patches:
+            mocker.stop(patch)
+        os.truncate(path, 0)
+        assert journal.write()
+    assert path.read_bytes() == event(2)
+
+
 def test_more_lines_than_a_batch_come_out_whole_and_in_order(path, event, monkeypatch):
     monkeypatch.setattr("gateway.sinks.lines.BATCH_LINES", 3)
     with Journal(path) as journal:
