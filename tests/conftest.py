@@ -33,19 +33,28 @@ def nothing_leaks():
     """Fail the test that leaks, not the innocent one that runs next."""
     shm = Path("/dev/shm")
     before = set(shm.iterdir()), set(threading.enumerate()), _descriptors(), _children()
+
+    def leaks() -> dict[str, object]:
+        # multiprocessing unlinks its semaphores as soon as it has made them; seen in between,
+        # they are another process's.
+        files = {path for path in set(shm.iterdir()) - before[0] if "sem." not in path.name}
+        found = {
+            "processes": _children() - before[3],
+            "threads": set(threading.enumerate()) - before[1],
+            "shared memory": files,
+            "descriptors": {fd: to for fd, to in _descriptors().items() if before[2].get(fd) != to},
+        }
+        return {what: left for what, left in found.items() if left}
+
     yield
-    for child in multiprocessing.active_children():
-        child.join(0)
-    gc.collect()
-    left = _children() - before[3]
-    assert not left, f"processes still running: {left}"
-    assert set(threading.enumerate()) <= before[1], "threads still running"
-    # multiprocessing unlinks its semaphores as soon as it has made them; seen in between, they
-    # are another process's.
-    new = {path.name for path in set(shm.iterdir()) - before[0]}
-    assert not {name for name in new if not name.startswith("sem.")}, "shared memory not unlinked"
-    opened = {fd: to for fd, to in _descriptors().items() if before[2].get(fd) != to}
-    assert not opened, f"descriptors still open: {opened}"
+    if leaks():
+        # What only waits for the collector is no leak; collecting after each test would take
+        # longer than most tests.
+        for child in multiprocessing.active_children():
+            child.join(0)
+        gc.collect()
+        left = leaks()
+        assert not left, f"left behind: {left}"
 
 
 @pytest.fixture(scope="session")
