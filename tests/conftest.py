@@ -28,20 +28,22 @@ def _descriptors() -> dict[int, str]:
     return found
 
 
+def _named_memory() -> set[Path]:
+    # What Python's own shared memory would leave; the folder is the whole machine's, and other
+    # programs come and go in it.
+    return set(Path("/dev/shm").glob("psm_*"))
+
+
 @pytest.fixture(autouse=True)
 def nothing_leaks():
     """Fail the test that leaks, not the innocent one that runs next."""
-    shm = Path("/dev/shm")
-    before = set(shm.iterdir()), set(threading.enumerate()), _descriptors(), _children()
+    before = _named_memory(), set(threading.enumerate()), _descriptors(), _children()
 
     def leaks() -> dict[str, object]:
-        # multiprocessing unlinks its semaphores as soon as it has made them; seen in between,
-        # they are another process's.
-        files = {path for path in set(shm.iterdir()) - before[0] if "sem." not in path.name}
         found = {
             "processes": _children() - before[3],
             "threads": set(threading.enumerate()) - before[1],
-            "shared memory": files,
+            "shared memory": _named_memory() - before[0],
             "descriptors": {fd: to for fd, to in _descriptors().items() if before[2].get(fd) != to},
         }
         return {what: left for what, left in found.items() if left}
