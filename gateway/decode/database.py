@@ -137,7 +137,12 @@ def _same(one: Message, other: Message) -> bool:
     return (one.name, one.can_id) == (other.name, other.can_id) and facts(one) == facts(other)
 
 
-def _read(path: Path) -> list[Message]:
+def read_database(path: Path) -> Any:  # noqa: ANN401 - cantools' objects have no common type
+    """Return the file as cantools reads it, a `cantools.database.Database`.
+
+    Raises:
+        DatabaseError: It cannot be read or parsed.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -155,6 +160,11 @@ def _read(path: Path) -> list[Message]:
         raise _unreadable(path, str(error), known) from None
     if not isinstance(database, cantools.database.Database):
         raise DatabaseError(path, "", "a diagnostics description", _READABLE)
+    return database
+
+
+def _read(path: Path) -> list[Message]:
+    database = read_database(path)
     by_group = _group_rule(database)
     return [
         Message(
@@ -179,7 +189,7 @@ def _unreadable(path: Path, text: str, known: str | None) -> DatabaseError:
     return DatabaseError(path, "", " ".join(text.split()), f"a {known} file that means something")
 
 
-def _group_rule(database: Any) -> Any:  # noqa: ANN401 - cantools' objects have no common type
+def _group_rule(database: Any) -> Any:  # noqa: ANN401
     """Return the predicate that says which of *database*'s messages are known by their group.
 
     A DBC says it per message (attribute VFrameFormat, J1939PG) or as a whole (ProtocolType).

@@ -32,7 +32,30 @@ _STAMPED_BY = {
 }
 """Who gives a python-can message its time; with the interfaces not listed python-can does."""
 
-_LOSS = (can.CanError, OSError, termios.error)
+LOSS = (can.CanError, OSError, termios.error)
+"""What drivers raise when an adapter is gone."""
+
+
+def open_bus(config: CanConfig) -> can.BusABC:
+    """Return python-can's bus as *config* describes it.
+
+    Raises:
+        LinkError: The adapter is absent, busy, or refuses the settings.
+    """
+    settings = dict(config.options)
+    if config.bitrate is not None:
+        settings["bitrate"] = config.bitrate
+    if config.fd:
+        settings["fd"] = True
+    try:
+        return can.Bus(
+            interface=config.interface,
+            channel=config.channel,
+            ignore_config=True,  # nothing but this configuration counts
+            **settings,  # type: ignore[arg-type]
+        )
+    except Exception as error:  # backends raise whatever their drivers do
+        raise LinkError(f"{where(config)}: {reason(error)}") from error
 
 
 class PythonCanReader:
@@ -59,21 +82,7 @@ class PythonCanReader:
     def open(self) -> None:
         """See `FrameReader`."""
         self.close()
-        config = self._config
-        settings = dict(config.options)
-        if config.bitrate is not None:
-            settings["bitrate"] = config.bitrate
-        if config.fd:
-            settings["fd"] = True
-        try:
-            bus = can.Bus(
-                interface=config.interface,
-                channel=config.channel,
-                ignore_config=True,  # nothing but this configuration counts
-                **settings,  # type: ignore[arg-type]
-            )
-        except Exception as error:  # backends raise whatever their drivers do
-            raise LinkError(f"{self._where()}: {_reason(error)}") from error
+        bus = open_bus(self._config)
         try:
             self._descriptor = bus.fileno()
         except (NotImplementedError, OSError):
@@ -100,7 +109,7 @@ class PythonCanReader:
     def read_into(self, frames: Frames, timeout_ns: int) -> int:
         """See `FrameReader`."""
         if self._bus is None:
-            raise LinkLostError(f"{self._where()} is not open")
+            raise LinkLostError(f"{where(self._config)} is not open")
         timeout_s = timeout_ns / NS_PER_S
         if self._descriptor is not None:
             if not self._ready.poll(-(-timeout_ns // NS_PER_MS)):
@@ -114,10 +123,10 @@ class PythonCanReader:
                 self._counters.received += 1
                 self._counters.lost["malformed"] += 1
                 continue
-            except _LOSS as error:
+            except LOSS as error:
                 if messages:
                     break  # these first; the adapter will still be gone at the next read
-                raise LinkLostError(f"{self._where()} is gone: {_reason(error)}") from error
+                raise LinkLostError(f"{where(self._config)} is gone: {reason(error)}") from error
             if message is None:
                 break
             messages.append(message)
@@ -137,9 +146,12 @@ class PythonCanReader:
             rows.append(frame_row(message, t_ns, 0, origin))
         return frames_of(rows)
 
-    def _where(self) -> str:
-        return f"{self._config.interface} {self._config.channel}"
+
+def where(config: CanConfig) -> str:
+    """Return what errors call the bus of *config*."""
+    return f"{config.interface} {config.channel}"
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
+    """Return what a driver's *error* says, or its name if it says nothing."""
     return str(error) or type(error).__name__

@@ -16,6 +16,7 @@ from __future__ import annotations
 import select
 import socket
 import struct
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -24,12 +25,39 @@ from gateway.config.model import CanConfig
 from gateway.counters import Counters
 from gateway.errors import LinkError, LinkLostError
 from gateway.record import FRAME, Frames, Origin
+from gateway.sources.link import NO_STATES, LinkState
 
 _GREETING = struct.Struct("=8sII48s")
 _MAGIC = b"FWSIMBUS"
 _VERSION = 1
 _LISTEN_ONLY = 0x2
 _WELCOME_WITHIN_S = 2.0
+
+
+def join_bus(channel: str, node: str, flags: int) -> socket.socket:
+    """Return a non-blocking socket on the bus *channel*, as the node called *node*.
+
+    Raises:
+        LinkError: No such bus is running, or it does not speak this protocol.
+    """
+    bus = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        bus.settimeout(_WELCOME_WITHIN_S)
+        bus.connect(f"\0firmware-sim/{channel}")
+        bus.sendall(_GREETING.pack(_MAGIC, _VERSION, flags, node.encode()[:48]))
+        welcome = bus.recv(_GREETING.size, socket.MSG_WAITALL)
+    except ConnectionRefusedError:
+        bus.close()
+        raise LinkError(f"no simulated bus '{channel}' is running", LinkState.ABSENT) from None
+    except OSError as error:
+        bus.close()
+        raise LinkError(f"simulated bus '{channel}': {error}") from error
+    if welcome[: len(_MAGIC) + 4] != _MAGIC + struct.pack("=I", _VERSION):
+        bus.close()
+        got = "no answer" if not welcome else f"{welcome[:12]!r}"
+        raise LinkError(f"simulated bus '{channel}': got {got}, expected version {_VERSION}")
+    bus.setblocking(False)
+    return bus
 
 
 class VirtualBusReader:
@@ -56,26 +84,7 @@ class VirtualBusReader:
     def open(self) -> None:
         """See `FrameReader`."""
         self.close()
-        bus = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            bus.settimeout(_WELCOME_WITHIN_S)
-            bus.connect(f"\0firmware-sim/{self._channel}")
-            name = self._name.encode()[:48]
-            bus.sendall(_GREETING.pack(_MAGIC, _VERSION, self._flags, name))
-            welcome = bus.recv(_GREETING.size, socket.MSG_WAITALL)
-        except ConnectionRefusedError:
-            bus.close()
-            raise LinkError(f"no simulated bus '{self._channel}' is running") from None
-        except OSError as error:
-            bus.close()
-            raise LinkError(f"simulated bus '{self._channel}': {error}") from error
-        if welcome[: len(_MAGIC) + 4] != _MAGIC + struct.pack("=I", _VERSION):
-            bus.close()
-            got = "no answer" if not welcome else f"{welcome[:12]!r}"
-            raise LinkError(
-                f"simulated bus '{self._channel}': got {got}, expected version {_VERSION}"
-            )
-        bus.setblocking(False)
+        bus = join_bus(self._channel, self._name, self._flags)
         self._ready = select.poll()
         self._ready.register(bus, select.POLLIN)
         self._socket = bus
@@ -109,9 +118,10 @@ class VirtualBusReader:
         except BlockingIOError:
             return 0
         except OSError as error:
-            raise LinkLostError(f"simulated bus '{self._channel}' is gone: {error}") from error
+            gone = f"simulated bus '{self._channel}' is gone: {error}"
+            raise LinkLostError(gone, LinkState.UNPLUGGED) from error
         if not size:
-            raise LinkLostError(f"simulated bus '{self._channel}' is gone")
+            raise LinkLostError(f"simulated bus '{self._channel}' is gone", LinkState.UNPLUGGED)
         count, rest = divmod(begin + size, FRAME.itemsize)
         self._part = bytes(memory[begin + size - rest : begin + size])
         frames = frames[:count]
@@ -120,3 +130,7 @@ class VirtualBusReader:
         frames["channel"] = 0
         frames["origin"] = Origin.KERNEL
         return count
+
+    def link_states(self) -> Mapping[LinkState, str]:
+        """See `FrameReader`. A simulated bus is there, or it is not."""
+        return NO_STATES
