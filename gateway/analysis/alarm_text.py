@@ -100,4 +100,5 @@ def _condition(rule: Rule, rate: float) -> str:
 
 
 def _with_unit(value: float, unit: str) -> str:
-    return f"{value:.6g} {unit}".rstrip()
+    # Ten digits: a position in degrees needs seven of them behind the point.
+    return f"{value:.10g} {unit}".rstrip()

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from gateway.config.model import FieldError, RuleConfig
+from gateway.config.model import RuleConfig
 from gateway.signals import Signal
-
-RuleError = FieldError
 
 
 class Condition(StrEnum):

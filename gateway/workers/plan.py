@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.analysis.rules import Rule, RuleError
-from gateway.config.model import CanConfig, Config, ReplayConfig, SourceConfig
+from gateway.analysis.rules import Rule
+from gateway.config.model import CanConfig, Config, ReplayConfig, SourceConfig, key_of
 from gateway.errors import ConfigError
 from gateway.signals import Signal, SignalTable
 from gateway.sources.base import Source
@@ -67,16 +67,12 @@ def make_plan(config: Config, make_sources: SourcesMaker | None = None) -> Plan:
     }
     rules = []
     for index, each in enumerate(config.rule):
-        where = f'rule "{each.name}"'
         try:
             signal = signals.resolve(each.signal)
             rules.append(Rule.from_config(each, index, signal, source_of[signal.index]))
         except LookupError as error:
-            got = f"'{each.signal}'"
-            raise ConfigError(config.file, f"{where}.signal", got, str(error)) from None
-        except RuleError as error:
-            where = f"{where}.{error.key}" if error.key else where
-            raise ConfigError(config.file, where, error.got, error.expected) from None
+            where, got = key_of(each, "signal"), f"'{each.signal}'"
+            raise ConfigError(config.file, where, got, str(error)) from None
 
     judged = [rule.signal.index for rule in rules]
     wanted = frozenset(judged) | frozenset(_asked_for(config, sources))

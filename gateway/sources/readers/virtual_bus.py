@@ -8,7 +8,9 @@ record of 80 bytes, which is `FRAME` byte for byte with zeros for channel and or
     welcome  8 b"FWSIMBUS"   uint32 version   uint32 bit rate   48 bus name
     frame    int64 t_ns, CLOCK_MONOTONIC when it was on the bus   72 struct canfd_frame
 
-All in native byte order. The bus is lossless: a slow reader holds it up.
+All in native byte order. The bus is lossless: a slow reader holds it up, for up to two seconds.
+One that takes nothing for longer is overrun, and told so by an error frame: a controller's
+overflow, with the number of frames missed in its last three bytes, little-endian.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from gateway.clock import NS_PER_MS, Clock
 from gateway.config.model import CanConfig
 from gateway.counters import Counters
 from gateway.errors import LinkError, LinkLostError
-from gateway.record import FRAME, Frames, Origin
+from gateway.record import FRAME, CanId, Frames, Origin
 from gateway.sources.link import NO_STATES, LinkState
 
 _GREETING = struct.Struct("=8sII48s")
@@ -32,6 +34,7 @@ _MAGIC = b"FWSIMBUS"
 _VERSION = 1
 _LISTEN_ONLY = 0x2
 _WELCOME_WITHIN_S = 2.0
+_OVERRUN_ID = CanId.ERROR | 0x004
 
 
 def join_bus(channel: str, node: str, flags: int) -> socket.socket:
@@ -129,7 +132,15 @@ class VirtualBusReader:
             raise LinkLostError(f"simulated bus '{self._channel}' sent what is no frame")
         frames["channel"] = 0
         frames["origin"] = Origin.KERNEL
+        self._count_overruns(frames[frames["can_id"] == _OVERRUN_ID])
         return count
+
+    def _count_overruns(self, notices: Frames) -> None:
+        """Count what the bus had to keep from us because we took nothing for too long."""
+        for data in notices["data"]:
+            missed = int.from_bytes(data[5:8].tobytes(), "little")
+            self._counters.received += missed
+            self._counters.lost["overrun"] += missed
 
     def link_states(self) -> Mapping[LinkState, str]:
         """See `FrameReader`. A simulated bus is there, or it is not."""

@@ -189,6 +189,14 @@ def test_the_end_of_the_bus_is_a_lost_link_and_half_a_frame_is_counted(tiny, ope
     assert counters == Counters(received=1, lost={"incomplete": 1})
 
 
+def test_frames_that_the_bus_kept_from_a_reader_that_slept_are_counted_as_lost(tiny, open_reader):
+    reader, counters = open_reader(tiny)
+    overflow = record(0x20000004, bytes([0, 0x01, 0, 0, 0, 0x39, 0x30, 0]))
+    tiny.send(record(1) + overflow + record(2))
+    assert read(reader)["can_id"].tolist() == [1, 0x20000004, 2]
+    assert counters == Counters(received=12345, lost={"overrun": 12345})
+
+
 def test_what_is_no_frame_is_a_lost_link(tiny, open_reader):
     reader, _ = open_reader(tiny)
     tiny.send(b"\xff" * 80)
