@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-socketcan test-controller check bench clean venv venv-test
+.PHONY: help demo test test-socketcan test-controller check bench install uninstall clean venv venv-test
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -35,6 +35,12 @@ check: venv-test  ## The fast lane: lint, types, imports, unit tests.
 bench: venv-test  ## Run the benchmarks, each beside its named peers.
 	$(BIN)/pip install --quiet '.[bench]' || echo "some peers cannot be installed here; the tables say which"
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file $(ARGS) || exit 1; done
+
+install:  ## Install as a service (sudo); PREFIX=/opt/gateway, DESTDIR= a folder that stands for /.
+	@PYTHON="$(PYTHON)" PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" sh systemd/install.sh install
+
+uninstall:  ## Take the service out again; configurations and journals stay.
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" sh systemd/install.sh uninstall
 
 clean:  ## Remove the virtual environment and everything generated.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks dist build

@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +23,10 @@ from gateway.errors import GatewayError
 
 STATUS_TIMEOUT_S = 3.0
 """A supervisor answers within milliseconds; one that has not by then is stopped or wedged."""
+
+
+SYSTEM_FOLDER = Path("/run/gateway")
+"""Of root's instances; a service has a folder of its own in it, gateway@car "car"."""
 
 
 class AlreadyRunningError(GatewayError):
@@ -37,20 +41,27 @@ class AlreadyRunningError(GatewayError):
         super().__init__(f"{file}: already running as process {pid}")
 
 
-def runtime_folder() -> Path:
-    """Return the folder in which this user's instances are found; it may not exist yet."""
-    if given := os.environ.get("RUNTIME_DIRECTORY"):  # systemd's RuntimeDirectory=
+def runtime_folder(environment: Mapping[str, str] = os.environ, user_id: int | None = None) -> Path:
+    """Return the folder in which a user's instances are found; it may not exist yet.
+
+    Args:
+        environment: The user's environment variables.
+        user_id: Who it is; None for this process's own user.
+    """
+    uid = os.geteuid() if user_id is None else user_id
+    if given := environment.get("RUNTIME_DIRECTORY"):  # systemd's RuntimeDirectory=
         return Path(given.split(":")[0])
-    if os.geteuid() == 0:
-        return Path("/run/gateway")
-    if given := os.environ.get("XDG_RUNTIME_DIR"):
+    if uid == 0:
+        return SYSTEM_FOLDER
+    if given := environment.get("XDG_RUNTIME_DIR"):
         return Path(given) / "gateway"
-    return Path(f"/tmp/gateway-{os.geteuid()}")  # noqa: S108 - made with mode 0700, owner checked
+    return Path(f"/tmp/gateway-{uid}")  # noqa: S108 - made with mode 0700, owner checked
 
 
 def _search_folders() -> list[Path]:
-    """Where a running instance may be: one's own folder, and the system service's."""
-    return list(dict.fromkeys([runtime_folder(), Path("/run/gateway")]))
+    """Where a running instance may be: one's own folder, root's, and those of the services."""
+    services = sorted(SYSTEM_FOLDER.glob("*/"))
+    return list(dict.fromkeys([runtime_folder(), SYSTEM_FOLDER, *services]))
 
 
 class Instance:
@@ -94,6 +105,8 @@ class Instance:
         self._socket_path.unlink(missing_ok=True)
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         self.listener.bind(str(self._socket_path))
+        # The service's group may ask, too; a user's own folder lets nobody else in.
+        self._socket_path.chmod(0o660)
         self.listener.listen(16)
         return self
 

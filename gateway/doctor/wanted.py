@@ -1,0 +1,29 @@
+"""What a configuration wants of the machine."""
+
+from __future__ import annotations
+
+from gateway.config.model import CanConfig, Config, SerialConfig
+
+
+def can_sources(config: Config | None) -> list[CanConfig]:
+    """Return the sources that read a CAN interface of the kernel."""
+    sources = () if config is None else config.source
+    return [
+        each
+        for each in sources
+        if isinstance(each, CanConfig) and each.interface.startswith("socketcan")
+    ]
+
+
+def serial_ports(config: Config | None) -> list[str]:
+    """Return the serial devices, those of serial CAN adapters among them, each once."""
+    ports = []
+    for each in () if config is None else config.source:
+        if isinstance(each, SerialConfig):
+            ports.append(each.port)
+        elif isinstance(each, CanConfig) and each.channel.startswith("/dev/"):
+            ports.append(each.channel.partition("@")[0])  # slcan: /dev/ttyACM0@115200
+    return list(dict.fromkeys(ports))
+
+
+NO_PORT = "no serial port is configured"
