@@ -64,7 +64,15 @@ class RecordingError(InputError):
 
 
 class LinkError(GatewayError):
-    """A device is absent, busy, or refuses its settings; worth another try later."""
+    """A device is absent, busy, or refuses its settings; worth another try later.
+
+    Attributes:
+        state: What is the matter in one word, a `gateway.sources.link.LinkState`.
+    """
+
+    def __init__(self, text: str, state: str = "lost") -> None:
+        super().__init__(text)
+        self.state = state
 
 
 class LinkClosedError(LinkError):

@@ -199,6 +199,7 @@ class SerialConfig(Section, frozen=True, kw_only=True, tag="serial", tag_field="
             counted as unknown). At least one for these two, none for the others.
         frames: For ``framed``, the kinds of frames: at least one; none for the others.
         separator: For ``csv``, the character between columns.
+        mute_after: The port is said to be mute when nothing has come for this long; 0: never.
         signals: Names or patterns of signals to decode besides the rules' own.
     """
 
@@ -212,6 +213,7 @@ class SerialConfig(Section, frozen=True, kw_only=True, tag="serial", tag_field="
     fields: tuple[FieldConfig, ...] = ()
     frames: tuple[FrameConfig, ...] = ()
     separator: Separator = ","
+    mute_after: Duration = Duration(10 * NS_PER_S)
     signals: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
 from gateway.counters import Counters
 from gateway.record import Samples
 from gateway.signals import Signal
+from gateway.sources.link import LinkState
 
 
 class Source(Protocol):
@@ -72,5 +73,13 @@ class Source(Protocol):
         Raises:
             LinkClosedError: Called outside the ``with`` block.
             LinkLostError: The device went away; the source must be closed and opened again.
+        """
+        ...
+
+    def link_states(self) -> Mapping[LinkState, str]:
+        """Return what is the matter with the open link, each with a line that says more.
+
+        Asked about four times a second; a state that came and went in between should be told
+        once all the same. Empty while all is well.
         """
         ...

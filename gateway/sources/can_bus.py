@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +16,7 @@ from gateway.decode.frames import FrameDecoder
 from gateway.errors import LinkClosedError
 from gateway.record import FRAME, SAMPLE, Samples
 from gateway.signals import SignalTable
+from gateway.sources.link import LinkState
 from gateway.sources.readers import choose_reader
 
 BATCH = 1024
@@ -87,3 +88,7 @@ class CanSource:
         if not count:
             return np.empty(0, SAMPLE)
         return self._decoder.decode(self._frames[:count], self.counters)
+
+    def link_states(self) -> Mapping[LinkState, str]:
+        """See `Source`."""
+        return self._reader.link_states()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +14,7 @@ from gateway.clock import NS_PER_MS, NS_PER_S, SYSTEM_CLOCK, Clock
 from gateway.counters import Counters
 from gateway.errors import LinkClosedError
 from gateway.record import SAMPLE, Samples
+from gateway.sources.link import NO_STATES, LinkState
 from gateway.sources.ticks import Ticker
 from gateway.sources.tracks import Chunk, Track
 
@@ -140,6 +141,10 @@ class RecordedSource:
             self._t_ns[begin:end], lambda a, b: self._decode(begin + a, begin + b)
         )
         return self._without_skipped(samples)
+
+    def link_states(self) -> Mapping[LinkState, str]:
+        """See `Source`. A file is no link."""
+        return NO_STATES
 
     def _without_skipped(self, samples: Samples) -> Samples:
         skipped = min(self._to_skip, len(samples))

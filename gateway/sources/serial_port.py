@@ -8,13 +8,13 @@ import os
 import select
 import struct
 import termios
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import serial
 
-from gateway.clock import NS_PER_MS, SYSTEM_CLOCK, Clock
+from gateway.clock import NS_PER_MS, NS_PER_S, SYSTEM_CLOCK, Clock
 from gateway.config.model import SerialConfig
 from gateway.counters import Counters
 from gateway.decode.slot import NO_SAMPLES
@@ -22,6 +22,8 @@ from gateway.decode.stream import make_stream_decoder
 from gateway.errors import LinkClosedError, LinkError, LinkLostError
 from gateway.record import Origin, Samples
 from gateway.signals import SignalTable
+from gateway.sources.link import LinkState
+from gateway.sources.link_noise import NoiseWatch
 
 READ_SIZE = 65536
 """Bytes asked for at once: more than any driver holds, so one read empties it."""
@@ -34,16 +36,23 @@ PORT_ERRORS = (OSError, termios.error, ValueError)
 """Everything that pyserial and the kernel raise for a port: `serial.SerialException` (an OSError),
 bare OSError, `termios.error` (which is not one), ValueError for settings that it cannot have."""
 
+_NO_DEVICE = LinkState.ABSENT, "there is no device behind it; is it plugged in?"
+_TAKEN = LinkState.BUSY, "another program has it open for itself alone"
+_NO_PORT = LinkState.REFUSED, "it is not a serial port"
+_FORBIDDEN = (
+    LinkState.REFUSED,
+    "permission denied; is this user in the group that owns it, such as dialout?",
+)
 _ADVICE = {
-    errno.ENOENT: "there is no such device; is it plugged in?",
-    errno.ENXIO: "there is no device behind it; is it plugged in?",
-    errno.ENODEV: "there is no device behind it; is it plugged in?",
-    errno.EIO: "the device does not answer; is it plugged in?",
-    errno.EACCES: "permission denied; is this user in the group that owns it, such as dialout?",
-    errno.EBUSY: "another program has it open for itself alone",
-    errno.EWOULDBLOCK: "another program has it open for itself alone",
-    errno.ENOTTY: "it is not a serial port",
-    errno.EISDIR: "it is not a serial port",
+    errno.ENOENT: (LinkState.ABSENT, "there is no such device; is it plugged in?"),
+    errno.ENXIO: _NO_DEVICE,
+    errno.ENODEV: _NO_DEVICE,
+    errno.EIO: (LinkState.ABSENT, "the device does not answer; is it plugged in?"),
+    errno.EACCES: _FORBIDDEN,
+    errno.EBUSY: _TAKEN,
+    errno.EWOULDBLOCK: _TAKEN,
+    errno.ENOTTY: _NO_PORT,
+    errno.EISDIR: _NO_PORT,
 }
 
 
@@ -61,6 +70,9 @@ class SerialSource:
 
     Bytes that the UART or the kernel had to drop are counted as lost, "overrun", one unit a byte:
     what they were part of is not known.
+
+    Of an open port it tells two states: `LinkState.MUTE` when no byte has come for ``mute_after``,
+    and `LinkState.WRONG_BAUD_RATE`, see `NoiseWatch`.
 
     Args:
         config: The port and its protocol.
@@ -83,7 +95,9 @@ class SerialSource:
         self.unit = self._decoder.unit
         self._port: serial.Serial | None = None
         self._ready = select.poll()
-        self._overruns: int | None = None
+        self._counts: _LineCounts | None = None
+        self._noise = NoiseWatch(config.baudrate, config.protocol != "framed", self.unit)
+        self._heard_ns = 0
 
     def select(self, wanted: Collection[int]) -> None:
         """See `Source`."""
@@ -110,11 +124,14 @@ class SerialSource:
             # The port starts to listen at any moment, also in the middle of a line, and a line
             # of text cut at the front can be a good line with a wrong number in it.
             midway = bool(self._ready.poll(max(LISTEN_MS, 20_000 // config.baudrate)))
-            self._overruns = _overruns(port.fileno())
+            self._counts = _line_counts(port.fileno())
         except PORT_ERRORS as error:
             port.close()
-            raise LinkError(f"cannot open {config.port}: {_reason(error)}") from error
+            state, reason = _reason(error)
+            raise LinkError(f"cannot open {config.port}: {reason}", state) from error
         self._decoder.reset(midway)
+        self._noise.reset()
+        self._heard_ns = self._clock.monotonic_ns()
         self._port = port
         return self
 
@@ -139,14 +156,32 @@ class SerialSource:
         """See `Source`."""
         until_ns = self._clock.monotonic_ns() + timeout_ns
         left_ns = timeout_ns
+        counters = self.counters
         # Half a line, or one that nobody asked for, is not what the caller waits for.
         while data := self._take(left_ns):
-            t_ns = self._clock.monotonic_ns()
-            samples = self._decoder.feed(data, t_ns, Origin.USER, self.counters)
+            errors = self._count_line()
+            received, delivered = counters.received, counters.delivered
+            self._heard_ns = t_ns = self._clock.monotonic_ns()
+            samples = self._decoder.feed(data, t_ns, Origin.USER, counters)
+            self._noise.take(
+                data, counters.received - received, counters.delivered - delivered, errors
+            )
             left_ns = until_ns - t_ns
             if len(samples) or left_ns <= 0:
                 return samples
         return NO_SAMPLES
+
+    def link_states(self) -> Mapping[LinkState, str]:
+        """See `Source`."""
+        states: dict[LinkState, str] = {}
+        if self._port is None:
+            return states
+        limit_ns = self._config.mute_after
+        if limit_ns and self._clock.monotonic_ns() - self._heard_ns >= limit_ns:
+            states[LinkState.MUTE] = f"nothing has come for {limit_ns / NS_PER_S:g} s or longer"
+        if self._noise.finding:
+            states[LinkState.WRONG_BAUD_RATE] = self._noise.finding
+        return states
 
     def _take(self, timeout_ns: int) -> bytes:
         """Return the bytes that are there, waiting for the first; b"" when none came in time."""
@@ -160,13 +195,23 @@ class SerialSource:
         except BlockingIOError:
             return b""
         except PORT_ERRORS as error:
-            raise LinkLostError(f"{self._config.port} is gone: {_reason(error)}") from error
+            gone = f"{self._config.port} is gone: {_reason(error)[1]}"
+            raise LinkLostError(gone, LinkState.UNPLUGGED) from error
         if not data:
-            raise LinkLostError(f"{self._config.port} is gone: it was unplugged or closed")
-        if self._overruns is not None and (total := _overruns(self._port.fileno())) is not None:
-            self._lose((total - self._overruns) % 2**32, "overrun")
-            self._overruns = total
+            gone = f"{self._config.port} is gone: it was unplugged or closed"
+            raise LinkLostError(gone, LinkState.UNPLUGGED)
         return data
+
+    def _count_line(self) -> int:
+        """Count what the driver dropped since the last time; return how many bytes had errors."""
+        if self._port is None or self._counts is None:
+            return 0
+        before, now = self._counts, _line_counts(self._port.fileno())
+        if now is None:
+            return 0
+        self._counts = now
+        self._lose((now.dropped - before.dropped) % 2**32, "overrun")
+        return (now.wrong - before.wrong) % 2**32
 
     def _lose(self, units: int, reason: str) -> None:
         if units:
@@ -174,23 +219,28 @@ class SerialSource:
             self.counters.lost[reason] += units
 
 
-def _overruns(descriptor: int) -> int | None:
-    """Return how many bytes were dropped since the driver was loaded, None if nobody counts.
+class _LineCounts(NamedTuple):
+    """Bytes since the driver was loaded: *dropped*, and *wrong* in framing or parity."""
 
-    Ptys and some USB adapters do not count.
-    """
+    dropped: int
+    wrong: int
+
+
+def _line_counts(descriptor: int) -> _LineCounts | None:
+    """Return what the driver counts; None where it does not, as for ptys and some USB adapters."""
     try:
         counts = fcntl.ioctl(descriptor, termios.TIOCGICOUNT, bytes(_ICOUNTER.size))
     except OSError:
         return None
-    _, _, _, _, _, _, _, in_uart, _, _, in_kernel = _ICOUNTER.unpack(counts)
-    return int(in_uart + in_kernel)
+    *_, frame, in_uart, parity, _, in_kernel = _ICOUNTER.unpack(counts)
+    return _LineCounts(dropped=in_uart + in_kernel, wrong=frame + parity)
 
 
-def _reason(error: BaseException) -> str:
-    """Return in words what keeps a port from working."""
+def _reason(error: BaseException) -> tuple[LinkState, str]:
+    """Return what keeps a port from working, by name and in words."""
     # pyserial wraps some errors and leaves their number behind in the wrapped one.
     for each in (error, error.__context__):
         if isinstance(each, OSError | termios.error) and each.args and each.args[0] in _ADVICE:
             return _ADVICE[each.args[0]]
-    return str(error)
+    state = LinkState.REFUSED if isinstance(error, ValueError) else LinkState.LOST
+    return state, str(error)

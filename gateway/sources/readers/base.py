@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from gateway.record import Frames
+from gateway.sources.link import LinkState
 
 
 class FrameReader(Protocol):
@@ -44,4 +46,8 @@ class FrameReader(Protocol):
         Raises:
             LinkLostError: The bus or the interface went away.
         """
+        ...
+
+    def link_states(self) -> Mapping[LinkState, str]:
+        """Return what is the matter with the open bus, see `gateway.sources.base.Source`."""
         ...

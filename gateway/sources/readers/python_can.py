@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import select
 import termios
+from collections.abc import Mapping
 
 import can
 
@@ -14,12 +15,13 @@ from gateway.counters import Counters
 from gateway.errors import LinkError, LinkLostError
 from gateway.record import Frames, Origin
 from gateway.sources.can_message import frame_row, frames_of
+from gateway.sources.link import NO_STATES, LinkState
 
-OLDEST_NS = 60 * NS_PER_S
-"""A time stamp further back than this is not one of the wall clock, or the clock was set."""
+DELAY_NS = 100 * NS_PER_MS
+"""How long a frame may be on its way from an adapter's clock to this process, if nobody reads."""
 
 NEWEST_NS = NS_PER_MS
-"""Nor is one that lies further ahead. A float of seconds since 1970 is 238 ns coarse."""
+"""How far ahead a time stamp may lie. A float of seconds since 1970 is 238 ns coarse."""
 
 _STAMPED_BY = {
     "socketcan": Origin.KERNEL,
@@ -62,7 +64,10 @@ class PythonCanReader:
     """The `FrameReader` of whatever python-can can open. A Python object a frame: the slow tier.
 
     python-can's times are of the wall clock; they are put on CLOCK_MONOTONIC with the distance
-    between the two clocks at the time of reading. Frames with other times get that of reading.
+    between the two clocks at the time of reading. A time is believed if the frame can have come
+    then: since nothing was waiting to be read, and not in the future. A frame that has another
+    one, because the clock was set or because the adapter counts from its own start, is given the
+    time of the next frame that has a good one, or else that of reading.
 
     Args:
         config: The interface, and its options.
@@ -93,6 +98,7 @@ class PythonCanReader:
         if self._descriptor is not None:
             self._ready.register(self._descriptor, select.POLLIN)
         self._bus = bus
+        self._empty_ns = self._latest_ns = self._clock.monotonic_ns()
 
     def close(self) -> None:
         """See `FrameReader`."""
@@ -113,12 +119,14 @@ class PythonCanReader:
         timeout_s = timeout_ns / NS_PER_S
         if self._descriptor is not None:
             if not self._ready.poll(-(-timeout_ns // NS_PER_MS)):
+                self._empty_ns = self._clock.monotonic_ns()
                 return 0
             timeout_s = 0.0
         messages: list[can.Message] = []
+        emptied = False
         for _ in range(len(frames)):
             try:
-                message = self._bus.recv(timeout_s)
+                message = _receive(self._bus, timeout_s)
             except (ValueError, IndexError):  # a torn or garbled line of a serial adapter
                 self._counters.received += 1
                 self._counters.lost["malformed"] += 1
@@ -128,23 +136,47 @@ class PythonCanReader:
                     break  # these first; the adapter will still be gone at the next read
                 raise LinkLostError(f"{where(self._config)} is gone: {reason(error)}") from error
             if message is None:
+                emptied = True
                 break
             messages.append(message)
             timeout_s = 0.0
         if messages:
             frames[: len(messages)] = self._frames(messages)
+        if emptied:
+            self._empty_ns = self._clock.monotonic_ns()
         return len(messages)
+
+    def link_states(self) -> Mapping[LinkState, str]:
+        """See `FrameReader`. python-can's interfaces do not say how the bus is."""
+        return NO_STATES
 
     def _frames(self, messages: list[can.Message]) -> Frames:
         now_ns, wall_ns = self._clock.monotonic_ns(), self._clock.wall_ns()
+        oldest_ns = self._empty_ns - DELAY_NS
         rows = []
-        for message in messages:
-            age_ns = wall_ns - round(message.timestamp * NS_PER_S)
-            t_ns, origin = now_ns, Origin.USER
-            if -NEWEST_NS <= age_ns <= OLDEST_NS:
-                t_ns, origin = now_ns - max(age_ns, 0), self._stamped_by
+        next_ns = now_ns
+        for message in reversed(messages):
+            t_ns = now_ns - wall_ns + round(message.timestamp * NS_PER_S)
+            origin = self._stamped_by
+            if oldest_ns <= t_ns <= now_ns + NEWEST_NS:
+                next_ns = t_ns = min(t_ns, now_ns)
+            else:
+                t_ns, origin = max(next_ns, self._latest_ns), Origin.USER
             rows.append(frame_row(message, t_ns, 0, origin))
-        return frames_of(rows)
+        self._latest_ns = rows[0][0]
+        return frames_of(rows[::-1])
+
+
+def _receive(bus: can.BusABC, timeout_s: float) -> can.Message | None:
+    """Return the next message, None if none came in time.
+
+    Not by `can.BusABC.recv` where that can be helped: it measures the time with the wall clock,
+    and waits for an hour more when that is set back by an hour. What it calls for each try is all
+    that it adds to, without filters, which the gateway does not set.
+    """
+    if type(bus).recv is can.BusABC.recv:
+        return bus._recv_internal(timeout_s)[0]
+    return bus.recv(timeout_s)
 
 
 def where(config: CanConfig) -> str:

@@ -56,16 +56,20 @@ def message(**more):
 
 @pytest.fixture
 def read(mocker):
-    """Read once what a stub bus of these messages has; return the frames and the counters."""
+    """Read once what a stub bus of these messages has; return the frames and the counters.
+
+    The bus has been open for a second by then, in which nobody looked.
+    """
 
     def read(*queue, interface="stub", room=100):
         mocker.patch("can.Bus", return_value=StubBus(*queue))
         counters = Counters()
-        clock = FakeClock(NOW_NS, WALL_NS)
+        clock = FakeClock(NOW_NS - NS_PER_S, WALL_NS - NS_PER_S)
         reader = PythonCanReader(
             CanConfig(name="a", interface=interface, channel="x"), clock, counters
         )
         reader.open()
+        clock.advance(NS_PER_S)
         try:
             frames = np.zeros(room, FRAME)
             return frames[: reader.read_into(frames, 0)], counters
@@ -138,7 +142,8 @@ def test_every_kind_of_frame_is_told_from_the_others(read, sent, can_id, flags, 
         pytest.param("socketcan", 0.5, NOW_NS - NS_PER_S // 2, Origin.KERNEL, id="kernel's"),
         pytest.param("pcan", 0.5, NOW_NS - NS_PER_S // 2, Origin.HARDWARE, id="adapter's"),
         pytest.param("slcan", 0.5, NOW_NS - NS_PER_S // 2, Origin.USER, id="python-can's own"),
-        pytest.param("socketcan", 61.0, NOW_NS, Origin.USER, id="too old to be believed"),
+        pytest.param("pcan", 1.05, NOW_NS - 1_050_000_000, Origin.HARDWARE, id="on its way"),
+        pytest.param("socketcan", 1.2, NOW_NS, Origin.USER, id="before the bus was joined"),
         pytest.param("socketcan", -1.0, NOW_NS, Origin.USER, id="of the future"),
         pytest.param("socketcan", -0.0005, NOW_NS, Origin.KERNEL, id="rounded into the future"),
         pytest.param("pcan", 1_790_000_000 - 5.0, NOW_NS, Origin.USER, id="since power-up"),
@@ -151,6 +156,82 @@ def test_wall_clock_stamps_are_put_on_the_monotonic_clock(
     [frame] = read(message(timestamp=stamp), interface=interface)[0]
     assert abs(int(frame["t_ns"]) - t_ns) < 1000
     assert frame["origin"] == origin
+
+
+STEPS = [pytest.param(sign * hours * 3600 * NS_PER_S, id=f"{sign * hours:+} h")
+         for hours in (1, 24) for sign in (1, -1)]  # fmt: skip
+
+
+@pytest.fixture
+def stepped(mocker):
+    """A reader of a stub bus, its clock, and how to have it read messages that came seconds ago.
+
+    *adapter* is a clock of the adapter's own, which nobody sets.
+    """
+    clock = FakeClock(NOW_NS, WALL_NS)
+    bus = StubBus()
+    mocker.patch("can.Bus", return_value=bus)
+    reader = PythonCanReader(
+        CanConfig(name="a", interface="socketcan", channel="x"), clock, Counters()
+    )
+    reader.open()
+
+    def read(*stamps_ns):
+        bus.queue = [message(timestamp=stamp_ns / NS_PER_S) for stamp_ns in stamps_ns]
+        frames = np.zeros(100, FRAME)
+        return (frames[: reader.read_into(frames, 0)]["t_ns"] - NOW_NS).tolist()
+
+    yield clock, read
+    reader.close()
+
+
+@pytest.mark.parametrize("step_ns", STEPS)
+def test_a_clock_that_is_set_moves_no_frame_in_time(stepped, step_ns):
+    clock, read = stepped
+    clock.advance(NS_PER_S)
+    assert read(clock.wall_ns()) == pytest.approx([NS_PER_S], abs=1000)
+    clock.advance(NS_PER_S)
+    before_ns = clock.wall_ns()
+    clock.step_wall(step_ns)
+    clock.advance(NS_PER_S // 10)
+    after_ns = clock.wall_ns()
+    clock.advance(NS_PER_S // 10)
+    # One was stamped by the old clock, one by the new: the first came no later than the second.
+    assert read(before_ns, after_ns) == pytest.approx([2_100_000_000] * 2, abs=1000)
+    clock.advance(NS_PER_S)
+    assert read(clock.wall_ns()) == pytest.approx([3_200_000_000], abs=1000)
+
+
+@pytest.mark.parametrize("step_ns", STEPS)
+def test_an_adapter_that_goes_on_by_the_old_clock_is_believed_no_more(stepped, step_ns):
+    clock, read = stepped
+    clock.step_wall(step_ns)
+    for second in (1, 2, 3):
+        clock.advance(NS_PER_S)
+        assert read(clock.wall_ns() - step_ns) == [second * NS_PER_S]
+
+
+def test_small_steps_move_a_frame_by_no_more_than_the_way_from_the_adapter(stepped):
+    clock, read = stepped
+    clock.advance(NS_PER_S)
+    read(clock.wall_ns())
+    clock.advance(1_000_000)
+    stamp_ns = clock.wall_ns()
+    clock.step_wall(30 * NS_PER_S)
+    assert read(stamp_ns) == [NS_PER_S + 1_000_000]
+
+
+@pytest.mark.parametrize("step_s", [-3600, -86400])
+def test_a_silent_bus_is_waited_for_no_longer_because_the_clock_is_set_back(mocker, step_s):
+    times = iter([WALL_NS / NS_PER_S])
+    mocker.patch("can.bus.time", lambda: next(times, WALL_NS / NS_PER_S + step_s))
+    section = CanConfig(name="a", interface="virtual", channel="silent")
+    reader = choose_reader(section, FakeClock(), Counters())
+    reader.open()
+    try:
+        assert reader.read_into(np.zeros(1, FRAME), 1_000_000) == 0
+    finally:
+        reader.close()
 
 
 def test_a_garbled_line_of_an_adapter_is_counted_and_passed_over(read):

@@ -27,7 +27,8 @@ NOTHING = np.empty(0, SAMPLE)
 
 
 class ScriptedSource:
-    """Does what its script says, a step a read: samples, an error to raise, None for the end.
+    """Does what its script says, a step a read: samples, an error to raise, None for the end,
+    or what is the matter with the link from now on.
 
     An error as the first step after an opening is raised by the opening itself.
     """
@@ -40,6 +41,7 @@ class ScriptedSource:
         self.counters = Counters()
         self.live = live
         self.opened = 0
+        self.states = {}
         self._clock = clock
         self._steps = list(steps)
         self._step_ns = step_ns
@@ -59,11 +61,17 @@ class ScriptedSource:
     def fileno(self):
         return None
 
+    def link_states(self):
+        return self.states
+
     def read(self, _):
         self._clock.advance(self._step_ns)
         step = self._steps.pop(0) if self._steps else None
         if isinstance(step, Exception):
             raise step
+        if isinstance(step, dict):
+            self.states = step
+            return NOTHING
         if step is not None:
             self.counters.received += len(step)
             self.counters.delivered += len(step)
@@ -160,7 +168,7 @@ def test_a_recording_gets_no_ticks_of_the_clock(bench):
 
 def test_time_goes_on_while_the_link_is_lost(bench):
     bench.produce([LinkError("absent")] * 3)
-    assert len(bench.ticks()) > 10  # three retries take 1.4 s
+    assert len(bench.ticks()) > 10  # three retries take 0.7 s
 
 
 def test_an_outage_is_told_once_when_it_begins_and_once_when_it_ends(bench, caplog):
@@ -170,7 +178,7 @@ def test_an_outage_is_told_once_when_it_begins_and_once_when_it_ends(bench, capl
     )
     assert [record.message for record in caplog.records] == [
         "link lost: unplugged",
-        "link restored",
+        "link restored, no longer lost, after 0.7 s",
     ]
     assert bench.values() == [1, 2]
     assert bench.row.read_facts()["outages"] == 1
@@ -178,15 +186,22 @@ def test_an_outage_is_told_once_when_it_begins_and_once_when_it_ends(bench, capl
 
 def test_each_outage_is_told(bench, caplog):
     bench.produce([LinkLostError("first"), sample(1), LinkLostError("second"), sample(2)])
-    said = [record.message for record in caplog.records]
+    said = [record.message.partition(",")[0] for record in caplog.records]
     assert said == ["link lost: first", "link restored", "link lost: second", "link restored"]
 
 
-def test_retries_come_ever_later_up_to_five_seconds(bench):
+def test_a_link_that_opens_and_does_not_work_is_not_restored(bench, caplog):
+    bench.produce([LinkLostError("is down")] * 4 + [sample(1)])
+    said = [record.message.partition(",")[0] for record in caplog.records]
+    assert said == ["link lost: is down", "link restored"]
+    assert bench.row.read_facts()["outages"] == 1
+
+
+def test_retries_come_ever_later_up_to_half_a_second(bench):
     began_ns = bench.clock.monotonic_ns()
     bench.produce([LinkError("absent")] * 8)
-    # 0.2 + 0.4 + 0.8 + 1.6 + 3.2 + 5 + 5 + 5 seconds, and the read at the end
-    assert (bench.clock.monotonic_ns() - began_ns) // NS_PER_MS == 21_210
+    # 0.1 + 0.2 + 0.4 + 5 * 0.5 seconds, and the read at the end
+    assert (bench.clock.monotonic_ns() - began_ns) // NS_PER_MS == 3_210
 
 
 def test_stop_ends_it_between_two_retries(bench):
