@@ -44,11 +44,12 @@ class ResumableEngine:
         whole = memory[: self.size(len(rules), lanes)]
         self._commits: NDArray[np.int64] = whole[:8].view(np.int64)
         copies = whole[8:].reshape(2, -1)
-        self._judged: NDArray[np.uint64] = copies[:, : 8 * lanes].view(np.uint64)
-        self._states: RuleStates = copies[:, 8 * lanes :].view(RULE_STATE)
-        now = self._commits[0] % 2
-        self._position = self._judged[now].copy()
-        self._engine = Engine(rules, self._states[now].copy())
+        self._copies = [each.data for each in copies]
+        # Laid out as a copy is, so that committing it is one memcpy.
+        now = copies[self._commits[0] % 2].copy()
+        self._now = now.data
+        self._position: NDArray[np.uint64] = now[: 8 * lanes].view(np.uint64)
+        self._engine = Engine(rules, now[8 * lanes :].view(RULE_STATE))
 
     @staticmethod
     def size(rules: int, lanes: int) -> int:
@@ -67,16 +68,15 @@ class ResumableEngine:
         at = np.asarray(positions, np.uint64)
         if not at.ndim:
             at = np.arange(len(samples), dtype=np.uint64) + at
-        done = int(np.searchsorted(at, self._position[lane]))
+        done = 0 if at[0] >= self._position[lane] else int(at.searchsorted(self._position[lane]))
         alarms = self._engine.feed(samples[done:], lane, at[done:])
         self._position[lane] = max(self._position[lane], at[-1] + np.uint64(1))
         return alarms
 
     def commit(self) -> None:
         """Let a process that takes up the memory go on from here."""
-        following = (self._commits[0] + 1) % 2
-        self._judged[following] = self._position
-        self._states[following] = self._engine.state
+        following = (int(self._commits[0]) + 1) % 2
+        self._copies[following][:] = self._now
         # One aligned store, after the copy is whole: before it the old copy counts, after it the
         # new. A kill cannot undo or reorder what the process had already executed.
         self._commits[0] += 1

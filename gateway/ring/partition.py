@@ -34,4 +34,4 @@ class Partition:
     def select(self, records: NDArray[np.void]) -> NDArray[np.intp]:
         """Return the indices of those *records* that this member handles, ascending."""
         keys = np.minimum(records[self.field], len(self._mine) - 1)
-        return np.flatnonzero(self._mine[keys])
+        return self._mine[keys].nonzero()[0]

@@ -58,6 +58,13 @@ class AlarmMerge:
         """
         if not len(self._held):
             return self._held
+        if len(self._held) == 1 and not len(self._early):  # as nearly always
+            alarm = self._held[0]
+            if alarm["order"] < consumed[alarm["lane"]]:
+                alone, self._held = self._held, self._held[:0]
+                return alone
+            if self._hold_ns is None or now_ns - alarm["emitted_ns"] < self._hold_ns:
+                return self._held[:0]
         passed = np.asarray(consumed, np.uint64)
         held = self._sorted_once(self._held)
         # No analyzer goes back behind what all have consumed: what it repeats from before that

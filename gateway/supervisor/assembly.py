@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.analysis.resumable import ResumableEngine
-from gateway.analysis.rules import Rule
+from gateway.analysis.rules import Condition, Rule
 from gateway.analysis.states import RuleState
 from gateway.clock import SYSTEM_CLOCK, Clock
 from gateway.config.model import CanConfig, ReplayConfig, SourceConfig
@@ -35,6 +35,7 @@ from gateway.workers.analyzer import Analyzer
 from gateway.workers.board import Board, RowState
 from gateway.workers.plan import Plan
 from gateway.workers.producer import Producer
+from gateway.workers.rhythm import ANALYZERS_AFTER_NS, Rhythm
 
 ALARM_LANE_CAPACITY = 1 << 12
 VIEW = "view"
@@ -218,7 +219,11 @@ class Assembly:
             self.start,
             self.stop,
             self._clock,
-            self.plan.config.gateway.latency,
+            Rhythm(self._clock, self.plan.config.gateway.latency),
+            ticks=any(
+                rule.source == index and rule.condition is Condition.STALE_AFTER
+                for rule in self.plan.rules
+            ),
         ).run()
 
     def _analyze(self, number: int) -> None:
@@ -231,6 +236,7 @@ class Assembly:
             np.array([source.live for source in self.plan.sources]),
             self.board[name],
             self._clock,
+            Rhythm(self._clock, self.plan.config.gateway.latency, ANALYZERS_AFTER_NS),
         ).run()
 
     def _sink(self, output: AlarmOutput) -> None:

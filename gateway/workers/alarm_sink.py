@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import select
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from gateway.clock import NS_PER_MS, Clock
+from gateway.clock import NS_PER_MS, NS_PER_S, Clock
 from gateway.errors import RingClosed, RingTimeout
 from gateway.record import Alarms
 from gateway.ring import Reader, Ring
@@ -16,7 +17,7 @@ from gateway.sinks.ordering import AlarmMerge
 from gateway.workers.board import Row, RowState
 
 IDLE_BEAT_NS = 500 * NS_PER_MS
-SETTLE_NS = 2 * NS_PER_MS
+SETTLE_NS = 1 * NS_PER_MS
 """How soon to look again whether the other analyzers have come past a held event."""
 
 
@@ -64,12 +65,19 @@ class AlarmSink:
         """Write events until the end of the stream."""
         self._before = int(self._row.numbers["delivered"]), int(self._row.numbers["lost"])
         self._missed = 0
+        self._facts: dict[str, object] = {}
         self._row.state = RowState.RUNNING
         ended = False
         while not ended:
+            if not len(self._merge):
+                ended = self._drain(IDLE_BEAT_NS)
+            if len(self._merge) and not ended:
+                # Analyzers look into the ring together, so the others are nearly as far as the
+                # one that has something to say.
+                select.select([], [], [], SETTLE_NS / NS_PER_S)
             # Before the events are drained, see `AlarmMerge`.
             consumed = self._samples.consumed(self._analyzers)
-            ended = self._drain(SETTLE_NS if len(self._merge) else IDLE_BEAT_NS)
+            ended = self._drain(0) or ended
             if ended:
                 consumed = [_THE_END] * len(consumed)
             now_ns = self._clock.monotonic_ns()
@@ -110,5 +118,8 @@ class AlarmSink:
         numbers["lost"] = lost + output.lost
         numbers["received"] = numbers["delivered"] + numbers["lost"]
         waiting = output.pending + len(self._merge)
-        self._row.write_facts({"waiting": waiting, "missed": self._missed, "error": output.error})
+        facts = {"waiting": waiting, "missed": self._missed, "error": output.error}
+        if facts != self._facts:
+            self._row.write_facts(facts)
+            self._facts = facts
         self._row.beat(now_ns)

@@ -10,8 +10,12 @@ from gateway.errors import RingClosed, RingTimeout
 from gateway.record import Alarms
 from gateway.ring import Reader, Writer
 from gateway.workers.board import Row, RowState
+from gateway.workers.rhythm import Rhythm
 
 IDLE_BEAT_NS = 500 * NS_PER_MS
+
+MANY = 1 << 12
+"""Samples that are no trickle: an analyzer that found so many at once looks again at once."""
 
 
 class Analyzer:
@@ -25,6 +29,7 @@ class Analyzer:
         live: For each source whether its times are CLOCK_MONOTONIC, shape ``(sources,)``.
         row: Where it says how it is.
         clock: For the heartbeat and the alarms' wall-clock time.
+        rhythm: When it looks into the ring, while samples flow.
     """
 
     def __init__(
@@ -36,6 +41,7 @@ class Analyzer:
         live: np.ndarray[tuple[int], np.dtype[np.bool_]],
         row: Row,
         clock: Clock,
+        rhythm: Rhythm,
     ) -> None:
         self._number = number
         self._engine = engine
@@ -44,19 +50,25 @@ class Analyzer:
         self._live = live
         self._row = row
         self._clock = clock
+        self._rhythm = rhythm
 
     def run(self) -> None:
         """Judge samples until the end of the stream, then close the lane of alarms."""
         self._row.state = RowState.RUNNING
         numbers = self._row.numbers
+        taken = 0
         while True:
             self._row.beat(self._clock.monotonic_ns())
             try:
-                batch = self._samples.peek(timeout_ns=IDLE_BEAT_NS)
+                batch = self._samples.peek(timeout_ns=0 if taken else IDLE_BEAT_NS)
             except RingTimeout:
+                if 0 < taken < MANY:
+                    self._rhythm.wait()
+                taken = 0
                 continue
             except RingClosed:
                 break
+            taken += len(batch.records)
             numbers["received"] += len(batch.records)
             alarms = self._engine.feed(batch.records, batch.lane, batch.positions)
             if len(alarms):

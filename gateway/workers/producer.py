@@ -16,9 +16,12 @@ from gateway.sources.base import Source
 from gateway.sources.link import LinkLog
 from gateway.sources.recorded import RecordedSource
 from gateway.workers.board import Row, RowState
+from gateway.workers.rhythm import Rhythm
 
 TICK_INTERVAL_NS = 50 * NS_PER_MS
 """How often a live source says that time goes on: silence is told to the rules as data."""
+
+IDLE_BEAT_NS = 500 * NS_PER_MS
 
 FIRST_RETRY_NS = NS_PER_S // 10
 LONGEST_RETRY_NS = NS_PER_S // 2
@@ -39,7 +42,9 @@ class Producer:
         start: Set when every process is ready.
         stop: Set when the gateway ends.
         clock: For ticks, retries and the heartbeat.
-        latency_ns: How long a frame may wait so that it can be read together with others.
+        rhythm: When it reads, while there is something to read.
+        ticks: Whether somebody asks how far a live source's time line has come, though it is
+            silent: a rule on silence.
     """
 
     def __init__(
@@ -51,7 +56,9 @@ class Producer:
         start: Event,
         stop: Event,
         clock: Clock,
-        latency_ns: int,
+        rhythm: Rhythm,
+        *,
+        ticks: bool = True,
     ) -> None:
         self._source = source
         self._index = index
@@ -60,7 +67,9 @@ class Producer:
         self._start = start
         self._stop = stop
         self._clock = clock
-        self._latency_ns = latency_ns
+        self._rhythm = rhythm
+        self._ticks = ticks and source.live
+        self._patience_ns = TICK_INTERVAL_NS if self._ticks else IDLE_BEAT_NS
         self._link = LinkLog(logging.getLogger(source.name))
         self._next_tick_ns = self._next_facts_ns = 0
 
@@ -92,16 +101,16 @@ class Producer:
         """Move batches until stop (False) or the source's end (True)."""
         source, stop = self._source, self._stop
         ready = select.poll()
-        ready.register(stop.fileno(), select.POLLIN)
+        ready.register(stop, select.POLLIN)
         descriptor = source.fileno()
         if descriptor is not None:
             ready.register(descriptor, select.POLLIN)
         # A source with a descriptor is waited for together with the stop signal; one without
         # waits by itself, never longer than a tick, so that stop is noticed.
         timeout_ns = TICK_INTERVAL_NS if descriptor is None else 0
-        while not stop.is_set():
-            if descriptor is not None:
-                ready.poll(TICK_INTERVAL_NS // NS_PER_MS)
+        stopped = stop.is_set()
+        while not stopped:
+            came = descriptor is not None and ready.poll(self._patience_ms())
             samples = source.read(timeout_ns)
             if self._link.is_down:
                 # Only now: what can be opened need not work, as a CAN interface that is down.
@@ -110,11 +119,14 @@ class Producer:
                 return True
             self._publish(samples)
             self._beat()
-            if len(samples) and descriptor is not None and self._latency_ns:
-                # The wake-up costs more than the frame: let a few gather before the next read.
-                stop.wait(self._latency_ns)
+            # The wake-up costs more than the frame: let a few gather before the next read.
+            stopped = self._rhythm.wait([stop]) if came else stop.is_set()
         self._drain()
         return False
+
+    def _patience_ms(self) -> float:
+        passed_ns = self._clock.monotonic_ns() % self._patience_ns
+        return (self._patience_ns - passed_ns) / NS_PER_MS
 
     def _restored(self) -> None:
         self._link.restored(self._clock.monotonic_ns())
@@ -134,9 +146,10 @@ class Producer:
         row["delivered"] = counters.delivered
         row["lost"] = counters.lost.total()
         now_ns = self._clock.monotonic_ns()
-        if self._source.live and now_ns >= self._next_tick_ns:
+        if self._ticks and now_ns >= self._next_tick_ns:
             samples = np.append(samples, self._tick(now_ns))
-            self._next_tick_ns = now_ns + TICK_INTERVAL_NS
+            # On multiples of it, so that the ticks of all sources wake the analyzers only once.
+            self._next_tick_ns = now_ns - now_ns % TICK_INTERVAL_NS + TICK_INTERVAL_NS
         row["produced"] += len(samples)
         while len(samples):
             try:

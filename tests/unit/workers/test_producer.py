@@ -15,6 +15,7 @@ from gateway.record import SAMPLE, TICK
 from gateway.ring import Event, ReaderSpec, Ring
 from gateway.workers.board import Board, Row, RowState
 from gateway.workers.producer import Producer
+from gateway.workers.rhythm import Rhythm
 
 
 def sample(value):
@@ -103,7 +104,7 @@ class Bench:
     def row(self):
         return self.board["can0"]
 
-    def produce(self, steps, **options):
+    def produce(self, steps, ticks=True, **options):
         self.source = ScriptedSource(self.clock, steps, **options)
         Producer(
             self.source,
@@ -113,7 +114,8 @@ class Bench:
             self.start,
             self.stop,
             self.clock,
-            latency_ns=0,
+            Rhythm(self.clock, 0),
+            ticks=ticks,
         ).run()
 
     def published(self):
@@ -156,9 +158,15 @@ def test_what_was_read_is_published_in_order_and_the_lane_closed_at_the_end(benc
 def test_a_live_source_tells_every_50_ms_that_time_goes_on(bench):
     bench.produce([NOTHING] * 20)  # 200 ms
     ticks = bench.ticks()
-    assert np.diff(ticks["t_ns"]).tolist() == [50 * NS_PER_MS] * (len(ticks) - 1)
-    assert len(ticks) == 4
+    # At once, and then at the same moments as all other sources.
+    assert (ticks["t_ns"] % (50 * NS_PER_MS) // NS_PER_MS).tolist() == [10, 0, 0, 0, 0]
+    assert np.diff(ticks["t_ns"][1:]).tolist() == [50 * NS_PER_MS] * 3
     assert set(ticks["source"].tolist()) == {3}
+
+
+def test_where_no_rule_waits_for_silence_there_are_no_ticks(bench):
+    bench.produce([NOTHING] * 20, ticks=False)
+    assert len(bench.ticks()) == 0
 
 
 def test_a_recording_gets_no_ticks_of_the_clock(bench):
