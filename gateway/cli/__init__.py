@@ -22,7 +22,7 @@ EXIT_FAILED = 3
 class _LazyGroup(click.Group):
     """A group whose commands live in modules of their own, imported on use."""
 
-    commands_by_module = ("run", "demo", "check", "backtest", "decode", "status", "doctor")
+    commands_by_module = ("run", "demo", "check", "backtest", "decode", "status", "send", "doctor")
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(self.commands_by_module)

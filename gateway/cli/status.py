@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
-from gateway.errors import GatewayError
-from gateway.supervisor.instance import running_instances
+from gateway.supervisor.instance import the_instance
 from gateway.supervisor.ledger import Entry, format_ledger
 
 
@@ -22,19 +20,12 @@ def command(config: str | None, as_json: bool) -> None:
 
     CONFIG says which, where several run on this machine.
     """
-    found = list(running_instances())
-    if config is not None:
-        found = [each for each in found if each["config"] == str(Path(config).resolve())]
-    if not found:
-        raise GatewayError("no gateway is running" + (f" with {config}" if config else ""))
-    if len(found) > 1:
-        names = ", ".join(each["config"] for each in found)
-        raise GatewayError(f"several gateways are running; name the configuration: one of {names}")
+    status = the_instance(config).status
     if as_json:
-        json.dump(found[0], sys.stdout)
+        json.dump(status, sys.stdout)
         print()
     else:
-        print(format_status(found[0]))
+        print(format_status(status))
 
 
 def format_status(status: dict[str, Any]) -> str:

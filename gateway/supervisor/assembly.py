@@ -3,6 +3,7 @@
 producer "can0" --+                     +--> analyzer-0 --+
 producer "gps"  --+--> samples ring ----+--> analyzer-1 --+--> alarms ring --> journal, console
                                         +--> view                          --> view
+                                                                           --> transmitter "can0.tx"
 """
 
 from __future__ import annotations
@@ -29,13 +30,18 @@ from gateway.ring import Event, Partition, Reader, ReaderSpec, Ring
 from gateway.sinks.live_model import Status
 from gateway.sinks.ordering import AlarmMerge
 from gateway.supervisor.options import AlarmOutput, Options, alarm_outputs
+from gateway.supervisor.orders import Orders
 from gateway.supervisor.table import ProcessSpec, Stage
+from gateway.transmit.arming import ArmedBus, arm
+from gateway.transmit.reactions import Reactions
+from gateway.transmit.writers import choose_writer
 from gateway.workers.alarm_sink import AlarmSink
 from gateway.workers.analyzer import Analyzer
 from gateway.workers.board import Board, RowState
 from gateway.workers.plan import Plan
 from gateway.workers.producer import Producer
 from gateway.workers.rhythm import ANALYZERS_AFTER_NS, Rhythm
+from gateway.workers.transmitter import Transmitter
 
 ALARM_LANE_CAPACITY = 1 << 12
 VIEW = "view"
@@ -61,6 +67,9 @@ class Assembly:
         alarms: The ring between analyzers and sinks.
         analyzers: The names of the analyzers, which are also those of their readers.
         outputs: Where alarm events go.
+        buses: Those on which something may be sent, by the name of the process that does it; a
+            gateway that is not armed has none.
+        orders: What people ask the transmitters for.
         log_pipe: For a live view: the reading and the writing end of a pipe for log lines.
 
     Raises:
@@ -73,6 +82,8 @@ class Assembly:
         count = plan.config.analyzers.count
         self.analyzers = [f"analyzer-{number}" for number in range(count)]
         self.outputs = alarm_outputs(plan, options)
+        # A source's name has no dot in it, so the transmitter's is not that of another process.
+        self.buses = {f"{bus.source.name}.tx": bus for bus in arm(plan.config)}
         self.has_view = options.view == "live"
         self.log_pipe = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if self.has_view else None
         view = [ReaderSpec(name=VIEW, lossless=False)] if self.has_view else []
@@ -94,6 +105,7 @@ class Assembly:
             lanes=count,
             readers=[
                 *(ReaderSpec(name=each.name, lossless=each.lossless) for each in self.outputs),
+                *(ReaderSpec(name=name) for name in self.buses),
                 *view,
                 ReaderSpec(name=STATUS, lossless=False),
             ],
@@ -101,6 +113,8 @@ class Assembly:
         self._watch: Reader | None = None
         self._raised: dict[int, float] = {}
         self.start, self.stop = Event(), Event()
+        self.orders = Orders(tuple(self.buses.values()), self.stop, clock)
+        self._marks = np.frombuffer(mmap.mmap(-1, 8 * (len(plan.rules) + 1)), np.uint64)
         self._rules = [plan.rules_of(number) for number in range(count)]
         self._rule_memory = [self._memory_for(rules) for rules in self._rules]
         self.table = tuple(self._rows())
@@ -117,7 +131,7 @@ class Assembly:
     ) -> None:
         if self._watch is not None:
             self._watch.close()
-        for each in (self.samples, self.alarms, self.start, self.stop, self.board):
+        for each in (self.samples, self.alarms, self.start, self.stop, self.board, self.orders):
             each.close()
         for descriptor in self.log_pipe or ():
             os.close(descriptor)
@@ -198,6 +212,13 @@ class Assembly:
                 main=partial(self._sink, output),
                 essential=output.lossless,
             )
+        for name, bus in self.buses.items():
+            yield ProcessSpec(
+                name=name,
+                stage=Stage.SINK,
+                does=f"may send {', '.join(bus.armed)} on {_describe(bus.source)}",
+                main=partial(self._transmit, name, bus),
+            )
         if self.has_view:
             yield ProcessSpec(
                 name=VIEW,
@@ -251,6 +272,17 @@ class Assembly:
             self.samples,
             self.analyzers,
             self.board[output.name],
+            self._clock,
+        ).run()
+
+    def _transmit(self, name: str, bus: ArmedBus) -> None:
+        Transmitter(
+            bus,
+            choose_writer(bus.source, [each.encoder.can_id for each in bus.armed.values()]),
+            Reactions(bus.actions, self._marks),
+            self.alarms.reader(name),
+            self.orders.ends[bus.source.name],
+            self.board[name],
             self._clock,
         ).run()
 

@@ -15,6 +15,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -143,20 +144,64 @@ def _read_lock(path: Path) -> dict[str, Any]:
     return found
 
 
-def running_instances() -> Iterator[dict[str, Any]]:
-    """Ask every running instance that can be found for its status, and yield the answers."""
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A running instance.
+
+    Attributes:
+        socket: Where it can be asked.
+        status: What it said of itself.
+    """
+
+    socket: Path
+    status: dict[str, Any]
+
+
+def running_instances() -> Iterator[Running]:
+    """Ask every running instance that can be found for its status."""
     for folder in _search_folders():
         for path in sorted(folder.glob("*.sock")):
-            status = _ask(path)
+            status = ask(path, {"request": "status"})
             if status is not None:
-                yield status
+                yield Running(path, status)
 
 
-def _ask(path: Path) -> dict[str, Any] | None:
+def the_instance(config: str | None) -> Running:
+    """Return the one running instance that is meant.
+
+    Args:
+        config: Path of its configuration; None where only one can be meant.
+
+    Raises:
+        GatewayError: None is running, or several are.
+    """
+    found = list(running_instances())
+    if config is not None:
+        found = [each for each in found if each.status["config"] == str(Path(config).resolve())]
+    if not found:
+        raise GatewayError("no gateway is running" + (f" with {config}" if config else ""))
+    if len(found) > 1:
+        names = ", ".join(each.status["config"] for each in found)
+        raise GatewayError(f"several gateways are running; name the configuration: one of {names}")
+    return found[0]
+
+
+def ask(
+    path: Path, question: dict[str, Any], timeout_s: float = STATUS_TIMEOUT_S
+) -> dict[str, Any] | None:
+    """Ask the instance that listens at *path*, see `gateway.supervisor.desk`.
+
+    Returns:
+        Its answer; None if no instance is there, or if it ended before it answered.
+
+    Raises:
+        GatewayError: It does not answer, or one is not allowed to ask it.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.settimeout(STATUS_TIMEOUT_S)
+        client.settimeout(timeout_s)
         try:
             client.connect(str(path))
+            client.sendall(json.dumps(question).encode() + b"\n")
             answer = b"".join(iter(lambda: client.recv(1 << 16), b""))
         except (ConnectionError, FileNotFoundError):
             return None  # left behind by an instance that was killed
@@ -164,5 +209,7 @@ def _ask(path: Path) -> dict[str, Any] | None:
             raise GatewayError(f"{path}: the running gateway does not answer") from None
         except PermissionError:
             raise GatewayError(f"{path}: not allowed to ask; run as the gateway's user") from None
+    if not answer:
+        return None
     found: dict[str, Any] = json.loads(answer)
     return found

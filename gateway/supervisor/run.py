@@ -8,6 +8,7 @@ from gateway.clock import SYSTEM_CLOCK, Clock
 from gateway.errors import GatewayError
 from gateway.log import set_up_logging
 from gateway.supervisor.assembly import Assembly
+from gateway.supervisor.desk import Desk
 from gateway.supervisor.instance import Instance
 from gateway.supervisor.ledger import format_ledger
 from gateway.supervisor.notify import ServiceNotifier
@@ -52,10 +53,10 @@ def run_gateway(
                 clock=clock,
                 let_go=assembly.let_go,
                 in_child=instance.forget,
-                listener=instance.listener,
             )
             report = StatusReport(assembly, supervisor.children, clock)
-            supervisor.answer = report.to_json
+            if instance.listener is not None:
+                supervisor.desk = Desk(instance.listener, report.to_json, assembly.orders, clock)
             service = ServiceNotifier(
                 supervisor.children, assembly.board, clock, report.line, assembly.stop.is_set
             )

@@ -104,6 +104,8 @@ class StatusReport:
             row_state = self._assembly.board[spec.name].state
             state = "link lost" if row_state is RowState.WAITING else row_state.name.lower()
         unit = {Stage.ANALYZER: "samples", Stage.SINK: "alarms"}.get(spec.stage)
+        if spec.name in self._assembly.buses:
+            unit = "commands"
         return {
             "name": spec.name,
             "stage": spec.stage.name.lower(),
@@ -129,9 +131,11 @@ def ledger(assembly: Assembly, ended: bool = False) -> list[Entry]:
     samples, alarms = assembly.samples.statistics(), assembly.alarms.statistics()
     readers = [*assembly.analyzers, *([VIEW] if assembly.has_view else [])]
     entries += [_through("samples", samples, name, "samples") for name in readers]
-    readers = [*(each.name for each in assembly.outputs), *([VIEW] if assembly.has_view else [])]
+    readers = [each.name for each in assembly.outputs]
+    readers += [*assembly.buses, *([VIEW] if assembly.has_view else [])]
     entries += [_through("alarms", alarms, name, "alarms") for name in readers]
     entries += _outputs(assembly)
+    entries += _transmitters(assembly, ended)
     return entries
 
 
@@ -196,4 +200,25 @@ def _outputs(assembly: Assembly) -> Iterator[Entry]:
             lost=lost,
             waiting=facts.get("waiting", 0),
             notes={"overtaken": facts.get("missed", 0)},
+        )
+
+
+def _transmitters(assembly: Assembly, ended: bool) -> Iterator[Entry]:
+    for name in assembly.buses:
+        row = assembly.board[name]
+        facts = row.read_facts()
+        requested, sent = int(row.numbers["received"]), int(row.numbers["delivered"])
+        lost = int(row.numbers["lost"])
+        # With a process that was killed and not started again: nobody will send them.
+        held = max(0, requested - sent - lost)
+        reasons = facts.get("lost", {})
+        yield Entry(
+            stage=name,
+            unit="commands",
+            received=sent + lost + held * ended,
+            delivered=sent,
+            lost=lost + held * ended,
+            waiting=held * (not ended),
+            reasons={**reasons, "process ended": reasons.get("process ended", 0) + held * ended},
+            notes={"late": facts.get("late", 0), "outages": facts.get("outages", 0)},
         )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from gateway.clock import NS_PER_MS, NS_PER_S, Clock
 from gateway.ring import Event
 from gateway.supervisor.child import EXIT_INPUT, Child, ChildState, describe_exit
+from gateway.supervisor.desk import Desk
 from gateway.supervisor.table import ProcessSpec, Stage
 from gateway.workers.board import Board, RowState
 
@@ -26,7 +27,6 @@ START_TIMEOUT_NS = 5 * NS_PER_S
 """How long the others wait for one that does not get ready."""
 
 _STARTING_POLL_NS = 2 * NS_PER_MS
-_ANSWER_TIMEOUT_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,10 @@ class Supervisor:
         clock: For everything timed.
         let_go: Called when a process has ended for good, to close its lanes and free its places.
         in_child: Called first in every new process.
-        listener: A listening, non-blocking socket; None where nobody can ask.
 
     Attributes:
         children: The rows of the table as they run.
-        answer: Makes the answer to one connection of *listener*.
+        desk: Where the gateway can be asked; None where it cannot.
         on_turn: Called in every turn of the loop, at least twice a second.
     """
 
@@ -71,18 +70,16 @@ class Supervisor:
         clock: Clock,
         let_go: Callable[[ProcessSpec], None],
         in_child: Callable[[], None],
-        listener: socket.socket | None = None,
     ) -> None:
         self.children = [Child(spec) for spec in table]
         self._board = board
         self._start = start
         self._stop = stop
         self._clock = clock
-        self.answer: Callable[[], bytes] = bytes
         self.on_turn: Callable[[], None] = lambda: None
         self._let_go = let_go
         self._in_child = in_child
-        self._listener = listener
+        self.desk: Desk | None = None
         self._log = logging.getLogger("supervisor")
         self._stage = Stage.PRODUCER
         self._stage_began_ns = 0
@@ -102,8 +99,8 @@ class Supervisor:
         gc.freeze()  # the children then share these objects' pages instead of copying them
         with self._selector, _signals() as asked:
             self._selector.register(asked, selectors.EVENT_READ, self._on_signal)
-            if self._listener is not None:
-                self._selector.register(self._listener, selectors.EVENT_READ, self._on_question)
+            if self.desk is not None:
+                self.desk.register(self._selector)
             try:
                 for child in sorted(self.children, key=lambda each: -each.spec.stage):
                     self._spawn(child)
@@ -111,6 +108,8 @@ class Supervisor:
                     self._turn(end_ns)
             finally:
                 self._kill_all()
+                if self.desk is not None:
+                    self.desk.forget()
         gc.unfreeze()
         return Outcome(killed=self._names(ChildState.KILLED), failed=self._names(ChildState.FAILED))
 
@@ -129,6 +128,8 @@ class Supervisor:
             key.data(key.fileobj)
         self.on_turn()
         now_ns = self._clock.monotonic_ns()
+        if self.desk is not None:
+            self.desk.turn(now_ns)
         if end_ns is not None and now_ns >= end_ns:
             self.request_stop()
         if not self._start.is_set() and self._all_ready(now_ns):
@@ -172,6 +173,8 @@ class Supervisor:
         for child in self.children:
             if child.pidfd >= 0:
                 os.close(child.pidfd)
+        if self.desk is not None:
+            self.desk.forget()
         self._in_child()
 
     def _on_end(self, child: Child) -> None:
@@ -247,7 +250,7 @@ class Supervisor:
                 else:
                     self._let_go(child.spec)
 
-    # Signals and questions.
+    # Signals.
 
     def _on_signal(self, wakeup: socket.socket) -> None:
         for _ in wakeup.recv(64):
@@ -256,13 +259,6 @@ class Supervisor:
                 self._kill_all()
                 return
             self.request_stop()
-
-    def _on_question(self, listener: socket.socket) -> None:
-        with suppress(OSError):
-            connection, _ = listener.accept()
-            with connection:
-                connection.settimeout(_ANSWER_TIMEOUT_S)
-                connection.sendall(self.answer())
 
     def _kill_all(self) -> None:
         for child in self.children:
