@@ -329,9 +329,8 @@ def pi(tmp_path) -> Bench:
 @pytest.fixture
 def laptop(tmp_path) -> Bench:
     """A machine of another kind: no boot configuration, no CAN, nothing that is the Pi's."""
-    root, folder = tmp_path / "root", tmp_path / "etc"
+    root, folder = tmp_path / "laptop", tmp_path
     root.mkdir()
-    folder.mkdir()
     bench = Bench(root, folder, [copy.deepcopy(WLAN0)], toml=None)
     bench.write("/proc/self/status", STATUS)
     bench.write("/proc/sys/net/core/rmem_max", "212992\n")

@@ -169,7 +169,8 @@ def test_frames_lost_below_the_gateway_are_a_finding(pi, can0, over_errors, drop
     assert "lost 4 of 80,004 frames" in pi.finding(can_errors.check_losses).found
 
 
-def test_a_virtual_bus_has_no_controller_to_examine(pi, virtual):
+@pytest.mark.usefixtures("virtual")
+def test_a_virtual_bus_has_no_controller_to_examine(pi):
     for check in (
         can_settings.check_bit_rate,
         can_settings.check_restart,
@@ -207,7 +208,8 @@ def test_virtual_buses_that_the_kernel_has_built_in_are_all_right(laptop):
     assert laptop.only(vcan.check).verdict is Verdict.OK
 
 
-def test_a_kernel_without_virtual_buses_is_a_finding_where_one_is_wanted(pi, virtual):
+@pytest.mark.usefixtures("virtual")
+def test_a_kernel_without_virtual_buses_is_a_finding_where_one_is_wanted(pi):
     pi.says("modinfo vcan", code=1)
     assert "vcan0 is configured" in pi.finding(vcan.check).found
 
