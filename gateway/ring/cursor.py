@@ -40,7 +40,7 @@ class Cursor:
         self._index = lane.index
         self._capacity = lane.capacity
         self._data = lane.at.data
-        self._acquire, self._release = lane.guard.acquire, lane.guard.release
+        self._try_lock, self._release = lane.guard.try_lock, lane.guard.release
         self._number = number
         self._name = spec.name
         self._lossless = spec.lossless
@@ -56,17 +56,16 @@ class Cursor:
 
     def copy(self, max_records: int) -> Batch | None:
         """Copy what there is from `position` on, up to the end of the slots; None: nothing."""
-        if not self._lossless:
-            # Under the guard: the producer claims slots under it before it overwrites them.
-            with self._lane.guard:
-                self._look()
-                return self._cut(max(self.position, self._lane.oldest()), max_records)
-        if self.position == self.end:
-            with self._lane.guard:
-                self._look()
-        # Without the guard: the producer waits for our cursor before it reuses the slots. Who may
-        # have been evicted makes sure by `check` or `commit` before the records are used.
-        return self._cut(self.position, max_records)
+        if self._lossless:
+            if self.position == self.end:
+                self.look()
+            # Without the guard: the producer waits for our cursor before it reuses the slots.
+            # Whether it still does is made sure by `look` or `commit` before the records are used.
+            return self._cut(self.position, max_records)
+        # Under the guard: the producer claims slots under it before it overwrites them.
+        with self._lane.guard:
+            self._look()
+            return self._cut(max(self.position, self._lane.oldest()), max_records)
 
     def _cut(self, start: int, max_records: int) -> Batch | None:
         count = self.end - start
@@ -89,9 +88,13 @@ class Cursor:
         Raises:
             RingEvicted: The account was freed; the records count as lost.
         """
-        self._acquire()
+        error = self._try_lock()
+        if error:
+            self._lane.guard.settle(error)
         try:
-            self._look()
+            if self._words[self._state_at] != self._state:
+                raise RingEvicted(f"the place of reader {self._name} was freed")
+            self.end = self._words[self._published_at]
             if self.position < self._words[self._wanted_at] <= batch.end:
                 self._lane.room.set()
             if batch.lost:
@@ -104,11 +107,11 @@ class Cursor:
         finally:
             self._release()
 
-    def check(self) -> None:
-        """Make sure that the account is still this reader's.
+    def look(self) -> None:
+        """See what is new.
 
         Raises:
-            RingEvicted: It is not; what was copied may be torn.
+            RingEvicted: The account was freed; what was copied may be torn.
         """
         with self._lane.guard:
             self._look()

@@ -34,4 +34,5 @@ class Partition:
     def select(self, records: NDArray[np.void]) -> NDArray[np.intp]:
         """Return the indices of those *records* that this member handles, ascending."""
         keys = np.minimum(records[self.field], len(self._mine) - 1)
-        return self._mine[keys].nonzero()[0]
+        kept: NDArray[np.intp] = self._mine[keys].nonzero()[0]
+        return kept

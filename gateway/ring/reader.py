@@ -69,10 +69,10 @@ class Reader:
             RingEvicted: This reader was taken for dead, and its place was freed.
         """
         if self._pending is None:
-            cursor, batch = self._take(max_records, timeout_ns)
+            cursor, batch = self._scan(max_records) or self._wait(max_records, timeout_ns)
             if self._lossless:
                 # If somebody freed our place while we copied, the producer may have written there.
-                cursor.check()
+                cursor.look()
             self._pending = cursor, batch
         return self._pending[1]
 
@@ -96,7 +96,7 @@ class Reader:
             batch = self._pending[1]
             self.commit()
             return batch
-        cursor, batch = self._take(max_records, timeout_ns)
+        cursor, batch = self._scan(max_records) or self._wait(max_records, timeout_ns)
         cursor.commit(batch)
         return batch
 
@@ -122,10 +122,7 @@ class Reader:
         """The descriptor that becomes readable after `arm` when there may be something."""
         return self._bell.fileno()
 
-    def _take(self, max_records: int, timeout_ns: int | None) -> tuple[Cursor, Batch]:
-        taken = self._scan(max_records)
-        if taken is not None:
-            return taken
+    def _wait(self, max_records: int, timeout_ns: int | None) -> tuple[Cursor, Batch]:
         deadline = Deadline(timeout_ns)
         while True:
             if not self.arm():

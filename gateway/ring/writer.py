@@ -24,7 +24,7 @@ _READERS = -int(LaneFlag.READER_WAITS)
 """Masks the flags of all readers."""
 
 _NAP_NS = NS_PER_MS
-"""How long a producer waits for a quarter of its lane before it is content with one slot."""
+"""How long a producer waits for half of its lane before it is content with one slot."""
 
 _LOOK_NS = 20 * NS_PER_MS
 """How often a producer that waits for readers looks whether they are still alive."""
@@ -57,7 +57,7 @@ class Writer:
         self._data = lane.at.data
         self._flags_at = lane.at.flags
         self._published_at = lane.at.published
-        self._acquire, self._release = lane.guard.acquire, lane.guard.release
+        self._try_lock, self._release = lane.guard.try_lock, lane.guard.release
         mine = [(r, spec) for r, spec in enumerate(readers) if spec.reads(lane.index)]
         self._lossless = [
             (r, places[r], spec.orphan_timeout_ns) for r, spec in mine if spec.lossless
@@ -90,17 +90,19 @@ class Writer:
             RingClosed: The lane was closed, by this writer or by the supervisor. Nothing of the
                 piece at hand was published; `published` says how many were before it.
         """
-        if records.ndim != 1 or records.dtype != self._dtype:
-            what = f"{records.ndim} dimensions of {records.dtype}"
-            raise ValueError(f"got {what}, expected one dimension of {self._dtype}")
-        if not records.flags.c_contiguous:
-            records = np.ascontiguousarray(records)
+        if records.dtype is not self._dtype or records.ndim != 1:
+            self._check_type(records)
         count = len(records)
         head = self._words[self._published_at]
         if head + count > self._limit or (head & self._mask) + count > self._capacity:
             return self._put_in_pieces(records, timeout_ns)
         self._publish(records, head, count)
         return count
+
+    def _check_type(self, records: NDArray[np.void]) -> None:
+        if records.dtype != self._dtype or records.ndim != 1:
+            what = f"{records.ndim} dimensions of {records.dtype}"
+            raise ValueError(f"got {what}, expected one dimension of {self._dtype}")
 
     def _publish(self, records: NDArray[np.void], head: int, count: int) -> None:
         """Publish *count* records from position *head* on; the slots are free and in one piece."""
@@ -110,10 +112,16 @@ class Writer:
             with self._lane.guard:
                 self._words[self._lane.at.claimed] = head + count
         start = self._data + (head & self._mask) * self._size
-        # Not through a numpy view: assigning 1,024 structured records takes 20 times as long.
-        self._bytes[start : start + count * self._size] = records  # type: ignore[call-overload]
+        stop = start + count * self._size
+        try:
+            # Not through a numpy view: assigning 1,024 structured records takes 20 times as long.
+            self._bytes[start:stop] = records  # type: ignore[call-overload]
+        except ValueError:  # they do not lie side by side
+            self._bytes[start:stop] = records.tobytes()
         # See `Lane` for why the copy is complete before anybody sees the new position.
-        self._acquire()
+        error = self._try_lock()
+        if error:
+            self._lane.guard.settle(error)
         try:
             flags = self._words[self._flags_at]
             if flags:
@@ -148,7 +156,7 @@ class Writer:
         lane = self._lane
         # At first, do not get up for a single slot: readers that are busy make room for many in
         # the time that one wake-up takes.
-        room, nap = max(self._capacity // 4, 1), _NAP_NS
+        room, nap = max(self._capacity // 2, 1), _NAP_NS
         while True:
             lane.room.clear()
             with lane.guard:
