@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 import time
 from datetime import UTC, datetime
@@ -34,6 +35,15 @@ class Clock(Protocol):
         """Nanoseconds since 1970-01-01 UTC; may step when the clock is set."""
         ...
 
+    def is_synchronised(self) -> bool:
+        """Tell whether the wall clock is known to follow a better one, as NTP or a GPS gives it."""
+        ...
+
+
+_libc = ctypes.CDLL(None)
+_TIME_ERROR = 5  # <sys/timex.h>
+_TIMEX_SIZE = 512  # struct timex takes 208 bytes at most
+
 
 class SystemClock:
     """The machine's own clocks."""
@@ -46,6 +56,16 @@ class SystemClock:
         """See `Clock`."""
         return time.time_ns()
 
+    def is_synchronised(self) -> bool:
+        """See `Clock`. What the kernel was told last by whoever disciplines the clock.
+
+        That may be timesyncd, chronyd, ntpd or ptp4l; the kernel forgets it by itself when it has
+        not been told for too long. False where a sandbox refuses the question.
+        """
+        # Zeros: `modes` is the first field, and 0 only asks.
+        state: int = _libc.adjtimex(ctypes.create_string_buffer(_TIMEX_SIZE))
+        return 0 <= state != _TIME_ERROR
+
 
 class FakeClock:
     """A clock that moves only when told to.
@@ -53,9 +73,13 @@ class FakeClock:
     Args:
         monotonic_ns: Where the monotonic time line starts.
         wall_ns: The wall-clock time at that moment.
+
+    Attributes:
+        synchronised: What `is_synchronised` says.
     """
 
     def __init__(self, monotonic_ns: int = 0, wall_ns: int = 0) -> None:
+        self.synchronised = False
         self._monotonic_ns = monotonic_ns
         self._wall_ns = wall_ns
 
@@ -77,6 +101,10 @@ class FakeClock:
     def wall_ns(self) -> int:
         """See `Clock`."""
         return self._wall_ns
+
+    def is_synchronised(self) -> bool:
+        """See `Clock`."""
+        return self.synchronised
 
 
 SYSTEM_CLOCK = SystemClock()

@@ -102,17 +102,30 @@ ALARM = np.dtype(
         ("source", np.uint16),
         ("kind", np.uint8),
         ("analyzer", np.uint8),
-        ("lane", np.uint32),
+        ("lane", np.uint16),
+        ("time_of_day", np.uint16),
     ]
 )
 """One alarm event, 64 bytes.
 
 ``t_ns`` is the time of the sample that caused it, on its source's time line; adding
-``wall_offset_ns`` gives nanoseconds since 1970 UTC (0 for a recording). ``order`` and ``lane``
+``wall_offset_ns`` gives nanoseconds since 1970 UTC (0 for a recording), by a clock that is as
+good as ``time_of_day`` says, a `TimeOfDay`. ``order`` and ``lane``
 say where in the samples ring that sample stood, so that events of several analyzers can be put
 back into the order of the samples. ``emitted_ns`` is CLOCK_MONOTONIC when the rule decided.
 ``rate`` is per second, NaN but for a rate rule. ``value`` is NaN where no value was ever seen.
 """
+
+
+class TimeOfDay(IntEnum):
+    """How good an alarm event's time of day is."""
+
+    RECORDED = 0
+    """The event's time is a recording's own."""
+    UNSYNCHRONISED = 1
+    """Of the machine's clock, which nobody is known to have set right."""
+    SYNCHRONISED = 2
+    """Of the machine's clock, which followed a better one."""
 
 
 class AlarmKind(IntEnum):

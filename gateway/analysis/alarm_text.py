@@ -12,7 +12,7 @@ import numpy as np
 
 from gateway.analysis.rules import Condition, Rule
 from gateway.clock import NS_PER_S, format_utc
-from gateway.record import AlarmKind
+from gateway.record import AlarmKind, TimeOfDay
 
 _STYLES: dict[str, dict[str, Any]] = {
     "info": {"fg": "cyan"},
@@ -36,9 +36,10 @@ class AlarmText:
     def json(self, alarm: np.void) -> bytes:
         """Return *alarm* as one line of JSON in UTF-8, line feed included.
 
-        The keys and their order are what programs rely on; ``rate`` follows for a rule on the
-        rate. Numbers are the shortest that give the same float back; null stands for a value that
-        was never seen and for an infinite one, which JSON has no number for.
+        The keys and their order are what programs rely on; ``clock`` follows for a live source,
+        and ``rate`` for a rule on the rate. Numbers are the shortest that give the same float
+        back; null stands for a value that was never seen and for an infinite one, which JSON has
+        no number for.
         """
         rule = self._rules[int(alarm["rule"])]
         event: dict[str, str | int | float] = {
@@ -52,6 +53,8 @@ class AlarmText:
             "t_ns": int(alarm["t_ns"]),
             "time": format_utc(int(alarm["t_ns"]) + int(alarm["wall_offset_ns"])),
         }
+        if alarm["time_of_day"] != TimeOfDay.RECORDED:
+            event["clock"] = TimeOfDay(alarm["time_of_day"]).name.lower()
         if rule.condition is Condition.RATE_ABOVE:
             event["rate"] = float(alarm["rate"])
         return _ENCODE(event) + b"\n"

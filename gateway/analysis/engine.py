@@ -57,8 +57,8 @@ class Engine:
 
         Returns:
             The events, in the order of the samples that caused them and for one sample in the
-            order of the rules' indices. ``emitted_ns``, ``wall_offset_ns`` and ``analyzer`` are
-            left 0: they are the caller's to fill in.
+            order of the rules' indices. ``emitted_ns``, ``wall_offset_ns``, ``time_of_day`` and
+            ``analyzer`` are left 0: they are the caller's to fill in.
         """
         events = self._limits.feed(samples) + self._silence.feed(samples)
         if not events:

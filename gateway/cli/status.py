@@ -42,6 +42,11 @@ def format_status(status: dict[str, Any]) -> str:
             f"{each['name']:<14} {each['state']:<11} {each['pid'] or '-':>7}"
             f" {each['restarts']:>8} {rate:>12}"
         )
+    for each in status["processes"]:
+        for state, link in (each["link"] or {"states": {}})["states"].items():
+            lines.append(
+                f"{each['name']} has been {state} for {_span(link['for_s'])}: {link['detail']}"
+            )
     lines += ["", format_ledger(Entry(**entry) for entry in status["ledger"]), ""]
     if status["alarms"]:
         lines.append(f"active alarms: {len(status['alarms'])}")

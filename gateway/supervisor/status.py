@@ -61,13 +61,18 @@ class StatusReport:
     def describe(self) -> dict[str, Any]:
         """Return the status as plain Python objects."""
         config = self._assembly.plan.config
-        now_ns = self._clock.monotonic_ns()
+        now_ns, wall_ns = self._clock.monotonic_ns(), self._clock.wall_ns()
         return {
             "name": config.gateway.name,
             "config": str(config.file.resolve()),
             "pid": os.getpid(),
             "state": "stopping" if self._assembly.stop.is_set() else "running",
-            "time": format_utc(self._clock.wall_ns()),
+            "time": format_utc(wall_ns),
+            "clock": {
+                "monotonic_ns": now_ns,
+                "wall_ns": wall_ns,
+                "synchronised": self._clock.is_synchronised(),
+            },
             "uptime_s": (now_ns - self._began_ns) / NS_PER_S,
             "processes": [self._process(child) for child in self._children],
             "ledger": [asdict(entry) for entry in ledger(self._assembly)],
@@ -90,7 +95,9 @@ class StatusReport:
         for process in map(self._process, self._children):
             if process["stage"] == Stage.PRODUCER.name.lower():
                 rate = f", {process['rate']:,.0f} {process['unit']}/s" if process["rate"] else ""
-                parts.append(f"{process['name']} {process['state']}{rate}")
+                named = process["link"]["states"]
+                matter = f" ({', '.join(named)})" if named else ""
+                parts.append(f"{process['name']} {process['state']}{matter}{rate}")
             elif process["state"] != RowState.RUNNING.name.lower():
                 parts.append(f"{process['name']} {process['state']}")
         lost = sum(entry.lost for entry in ledger(self._assembly))
@@ -99,18 +106,23 @@ class StatusReport:
 
     def _process(self, child: Child) -> dict[str, Any]:
         spec = child.spec
+        row = self._assembly.board[spec.name]
         state = child.state.value
         if child.state is ChildState.RUNNING:
-            row_state = self._assembly.board[spec.name].state
+            row_state = row.state
             state = "link lost" if row_state is RowState.WAITING else row_state.name.lower()
         unit = {Stage.ANALYZER: "samples", Stage.SINK: "alarms"}.get(spec.stage)
         if spec.name in self._assembly.buses:
             unit = "commands"
+        link = None
+        if spec.stage is Stage.PRODUCER:
+            link = row.read_facts().get("link", {"states": {}, "entered": {}})
         return {
             "name": spec.name,
             "stage": spec.stage.name.lower(),
             "does": spec.does,
             "state": state,
+            "link": link,
             "pid": child.pid,
             "restarts": child.restarts,
             "rate": self._rates.get(spec.name),

@@ -7,7 +7,7 @@ import numpy as np
 from gateway.analysis.resumable import ResumableEngine
 from gateway.clock import NS_PER_MS, Clock
 from gateway.errors import RingClosed, RingTimeout
-from gateway.record import Alarms
+from gateway.record import Alarms, TimeOfDay
 from gateway.ring import Reader, Writer
 from gateway.workers.board import Row, RowState
 from gateway.workers.rhythm import Rhythm
@@ -88,7 +88,14 @@ class Analyzer:
         # A recording's times are its own; a live source's are monotonic, and a person wants to
         # read the time of day.
         wall_offset_ns = self._clock.wall_ns() - now_ns
-        alarms["wall_offset_ns"] = np.where(self._live[alarms["source"]], wall_offset_ns, 0)
+        synchronised = self._clock.is_synchronised()
+        live = self._live[alarms["source"]]
+        alarms["wall_offset_ns"] = np.where(live, wall_offset_ns, 0)
+        alarms["time_of_day"] = np.where(
+            live,
+            TimeOfDay.SYNCHRONISED if synchronised else TimeOfDay.UNSYNCHRONISED,
+            TimeOfDay.RECORDED,
+        )
         while True:
             try:
                 self._alarms.put(alarms, IDLE_BEAT_NS)
