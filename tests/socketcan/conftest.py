@@ -39,13 +39,25 @@ def ip(*arguments: str) -> None:
     subprocess.run(command, check=True, stderr=subprocess.PIPE, text=True, timeout=60)
 
 
-class Interface:
-    """A vcan interface of the test's own. It is up; CAN FD goes through."""
+def join(name: str) -> socket.socket:
+    """Return a CAN_RAW socket on the interface *name*, as another program would open it."""
+    node = socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW)
+    node.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FD_FRAMES, 1)
+    node.bind((name,))
+    return node
 
-    def __init__(self, name: str) -> None:
+
+class Interface:
+    """An interface of the test's own. It is up; CAN FD goes through."""
+
+    def __init__(self, name: str, *kind: str) -> None:
         self.name = name
-        ip("link", "add", name, "type", "vcan")
-        ip("link", "set", name, "mtu", "72", "up")
+        self.kind = kind
+        self.make()
+
+    def make(self) -> None:
+        ip("link", "add", "name", self.name, "type", *self.kind)
+        ip("link", "set", self.name, "mtu", "72", "up")
 
     def set(self, *arguments: str) -> None:
         """Change the link as ``ip link set NAME ...`` does."""
@@ -54,19 +66,26 @@ class Interface:
     def delete(self) -> None:
         ip("link", "delete", self.name)
 
-    def join(self, *, loopback: bool = True) -> socket.socket:
+    def join(self) -> socket.socket:
         """Return a CAN_RAW socket on it, as another program would open it."""
-        node = socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW)
-        node.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FD_FRAMES, 1)
-        node.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_LOOPBACK, loopback)
-        node.bind((self.name,))
-        return node
+        return join(self.name)
 
 
 @pytest.fixture
 def vcan():
-    interface = Interface(f"gwtest{next(numbers)}")
+    interface = Interface(f"gwtest{next(numbers)}", "vcan")
     yield interface
+    interface.delete()
+
+
+@pytest.fixture
+def wire():
+    """An interface, and the socket of a node on another host, so to speak, that it is wired to."""
+    near, far = f"gwnear{next(numbers)}", f"gwfar{next(numbers)}"
+    interface = Interface(near, "vxcan", "peer", "name", far)
+    ip("link", "set", far, "mtu", "72", "up")
+    with join(far) as far_node:
+        yield interface, far_node
     interface.delete()
 
 

@@ -9,12 +9,14 @@ from gateway.config.model import CanConfig
 from gateway.counters import Counters
 from gateway.sources.readers.base import FrameReader
 from gateway.sources.readers.python_can import PythonCanReader
+from gateway.sources.readers.socketcan import SocketCanReader
 from gateway.sources.readers.virtual_bus import VirtualBusReader
 
 ReaderMaker = Callable[[CanConfig, Clock, Counters], FrameReader]
 
 READERS: dict[str, ReaderMaker] = {
     "firmware_sim": VirtualBusReader,
+    "socketcan": SocketCanReader,
 }
 """The interfaces that are read straight into arrays; all others go through python-can."""
 

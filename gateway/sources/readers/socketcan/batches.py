@@ -1,0 +1,156 @@
+"""recvmmsg(2): many frames a system call, written by the kernel straight into the array."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import socket
+
+import numpy as np
+
+from gateway.clock import NS_PER_S, Clock
+from gateway.record import Frames, Origin
+from gateway.sources.readers.socketcan.raw_socket import RawSocket
+from gateway.sources.readers.socketcan.receiver import BEGIN, FD_SIZE, Times, tidy
+
+MOST = 1024
+"""Frames of one call at most. More a call is hardly faster."""
+
+
+class _Vector(ctypes.Structure):  # struct iovec
+    _fields_ = (("base", ctypes.c_size_t), ("size", ctypes.c_size_t))
+
+
+class _Header(ctypes.Structure):  # struct msghdr, as in glibc
+    _fields_ = (
+        ("name", ctypes.c_size_t),
+        ("name_size", ctypes.c_uint32),
+        ("vectors", ctypes.c_size_t),
+        ("vector_count", ctypes.c_size_t),
+        ("control", ctypes.c_size_t),
+        ("control_size", ctypes.c_size_t),
+        ("flags", ctypes.c_int),
+    )
+
+
+class _Message(ctypes.Structure):  # struct mmsghdr
+    _fields_ = (("header", _Header), ("size", ctypes.c_uint))
+
+
+_IN_NS = np.array([NS_PER_S, 1])
+"""Makes nanoseconds of a struct timespec."""
+
+
+def _control(stamps: int) -> np.dtype[np.void]:
+    """Return the one control message that comes with each frame: so many struct timespec."""
+    header = [("size", np.uintp), ("level", np.int32), ("kind", np.int32)]
+    return np.dtype([*header, ("stamps", np.int64, (stamps, 2))], align=True)
+
+
+class BatchReceiver:
+    """The `Receiver` that needs no privilege.
+
+    Args:
+        interface: Such as "can0".
+        clock: For the rare frame without a stamp.
+        hardware_times: Whether the controller stamps frames.
+
+    Raises:
+        OSError: The interface, or recvmmsg, is not to be had.
+    """
+
+    tier = "recvmmsg"
+
+    def __init__(self, interface: str, clock: Clock, *, hardware_times: bool) -> None:
+        try:
+            # PyDLL keeps the GIL: the call never blocks, and giving it up takes longer.
+            self._recvmmsg = ctypes.PyDLL(None, use_errno=True).recvmmsg
+        except AttributeError:
+            raise OSError(errno.ENOSYS, "the C library has no recvmmsg") from None
+        self._clock = clock
+        self.hardware_ns: Times | None = None
+        self._raw = RawSocket(interface, hardware_times=hardware_times)
+        self.room = self._raw.room
+        self._descriptor = self._raw.socket.fileno()
+        self._error: OSError | None = None
+        # <linux/errqueue.h> scm_timestamping: software, nothing, hardware.
+        control = _control(3 if hardware_times else 1)
+        self._vectors = np.zeros(MOST, np.dtype(_Vector))
+        self._vectors["size"] = FD_SIZE
+        self._controls = np.zeros(MOST, control)
+        self._messages = np.zeros(MOST, np.dtype(_Message))
+        self._headers = self._messages["header"]
+        self._headers["vectors"] = _addresses(self._vectors)
+        self._headers["vector_count"] = 1
+        self._headers["control"] = _addresses(self._controls)
+        self._headers["control_size"] = control.itemsize
+        self._first = ctypes.c_void_p(self._messages.ctypes.data)
+        self._into = 0, 0
+
+    def fileno(self) -> int:
+        """See `Receiver`."""
+        return self._descriptor
+
+    def receive(self, frames: Frames) -> int:
+        """See `Receiver`."""
+        room = min(len(frames), MOST)
+        into = frames.__array_interface__["data"][0], frames.strides[0]
+        if into != self._into:
+            self._vectors["base"] = np.arange(MOST, dtype=np.uintp) * into[1] + into[0] + BEGIN
+            self._into = into
+        count = self._call(room)
+        if count <= 0:
+            if self._error:
+                raise self._error
+            return 0
+        self._complete(frames[:count], count)
+        return count
+
+    def dropped(self) -> int:
+        """See `Receiver`."""
+        return self._raw.dropped()
+
+    def close(self) -> None:
+        """See `Receiver`."""
+        self._raw.socket.close()
+
+    def _call(self, room: int) -> int:
+        """Have the kernel fill in up to *room* messages; return how many, -1 if there are none."""
+        while True:
+            count: int = self._recvmmsg(
+                self._descriptor, self._first, room, socket.MSG_DONTWAIT, None
+            )
+            if count >= 0:
+                return count
+            number = ctypes.get_errno()
+            if number == errno.EAGAIN:
+                return -1
+            # The kernel tells of a link's end once, ahead of the frames that came before it. So
+            # those first.
+            if number != errno.EINTR:
+                if self._error:
+                    return -1
+                self._error = OSError(number, os.strerror(number))
+
+    def _complete(self, frames: Frames, count: int) -> None:
+        headers = self._headers[:count]
+        sent_here = (headers["flags"] & (socket.MSG_DONTROUTE | socket.MSG_CONFIRM)) != 0
+        tidy(frames, self._messages["size"][:count], sent_here)
+        times = self._controls["stamps"][:count] @ _IN_NS
+        frames["t_ns"] = times[:, 0]
+        if times.shape[1] == 3:
+            self.hardware_ns = times[:, 2]
+        size = self._controls.itemsize
+        stamped = headers["control_size"] == size
+        if not stamped.all():
+            frames["t_ns"][~stamped] = self._clock.wall_ns()
+            frames["origin"][~stamped] = Origin.USER
+            if self.hardware_ns is not None:
+                self.hardware_ns[~stamped] = 0
+            headers["control_size"] = size
+
+
+def _addresses(array: np.ndarray) -> np.ndarray:
+    """Return where each item of *array* is in memory."""
+    return np.arange(len(array), dtype=np.uintp) * array.itemsize + array.ctypes.data

@@ -1,0 +1,65 @@
+"""The packet ring as a receiver of CAN frames."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+
+from gateway.record import FRAME, Frames
+from gateway.sources.readers.socketcan.echoes import Echoes
+from gateway.sources.readers.socketcan.packet_ring import PacketRing
+from gateway.sources.readers.socketcan.receiver import Times
+
+SLOTS = 1 << 15
+"""Frames that the ring holds: 1.5 s of the busiest classic bus. It takes 8 MiB of kernel memory."""
+
+SENT_SLOTS = 1 << 12
+"""Frames that this host may have sent since the last reading and still be recognised."""
+
+
+class PacketReceiver:
+    """The fastest `Receiver`. Needs CAP_NET_RAW.
+
+    Args:
+        interface: Such as "can0".
+
+    Raises:
+        OSError: It is not to be had.
+    """
+
+    tier = "packet ring"
+    room = SLOTS
+    hardware_ns: Times | None = None
+
+    def __init__(self, interface: str) -> None:
+        with contextlib.ExitStack() as opened:
+            self._ring = PacketRing(interface, SLOTS)
+            opened.callback(self._ring.close)
+            self._sent_ring = PacketRing(interface, SENT_SLOTS, outgoing=True)
+            opened.pop_all()
+        self._echoes = Echoes()
+        self._sent = np.zeros(SENT_SLOTS, FRAME)
+
+    def fileno(self) -> int:
+        """See `Receiver`."""
+        return self._ring.fileno()
+
+    def receive(self, frames: Frames) -> int:
+        """See `Receiver`."""
+        count = self._ring.receive(frames)
+        if count:
+            # After the others: what has come back from the bus was sent before.
+            with contextlib.suppress(OSError):  # the first ring tells of it when it is empty
+                self._echoes.expect(self._sent[: self._sent_ring.receive(self._sent)])
+            self._echoes.mark(frames[:count])
+        return count
+
+    def dropped(self) -> int:
+        """See `Receiver`."""
+        return self._ring.dropped()
+
+    def close(self) -> None:
+        """See `Receiver`."""
+        self._ring.close()
+        self._sent_ring.close()

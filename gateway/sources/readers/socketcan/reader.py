@@ -1,0 +1,176 @@
+"""The reader of the kernel's CAN interfaces."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import select
+from collections.abc import Mapping
+
+from gateway.clock import NS_PER_MS, NS_PER_S, Clock
+from gateway.config.model import CanConfig
+from gateway.config.values import FieldError
+from gateway.counters import Counters
+from gateway.errors import LinkError, LinkLostError
+from gateway.record import Frames, Origin
+from gateway.sources.link import NO_STATES, LinkState
+from gateway.sources.readers.socketcan.batches import BatchReceiver
+from gateway.sources.readers.socketcan.link import Link
+from gateway.sources.readers.socketcan.packets import PacketReceiver
+from gateway.sources.readers.socketcan.receiver import Receiver
+from gateway.sources.readers.socketcan.single import SingleReceiver
+from gateway.sources.readers.socketcan.times import HardwareTimes, WallTimes
+
+TIERS = (PacketReceiver.tier, BatchReceiver.tier, SingleReceiver.tier)
+"""Fastest first."""
+
+BUSY_BUS = 10_000
+"""Frames a second: a full bus, with 8 bytes a frame at 1 Mbit/s."""
+
+STATISTICS_NS = NS_PER_S
+"""How often the interface is asked what it lost."""
+
+_STATES = {errno.ENETDOWN: LinkState.DOWN, errno.ENODEV: LinkState.UNPLUGGED}
+
+log = logging.getLogger(__name__)
+
+
+class SocketCanReader:
+    """The `FrameReader` of ``interface = "socketcan"``.
+
+    It takes the fastest of three ways that the kernel and this process's privileges allow; where
+    the controller stamps frames, the fastest that has these stamps. ``options.tier`` names one of
+    `TIERS` to have that and no other.
+
+    What is lost is counted as lost: "kernel" (no room in the buffer or ring), "driver" (the
+    interface dropped it), "overrun" (the controller had no room; it may be several frames each).
+
+    Args:
+        config: The interface.
+        clock: For what the kernel does not stamp; and to put its stamps on CLOCK_MONOTONIC.
+        counters: Where losses are counted.
+
+    Attributes:
+        tier: The way that was taken, when it was opened last.
+
+    Raises:
+        FieldError: An option is wrong.
+    """
+
+    def __init__(self, config: CanConfig, clock: Clock, counters: Counters) -> None:
+        self.tier = ""
+        self._wanted_tier = _tier_of(config)
+        self._link = Link(config.channel)
+        self._fd = config.fd
+        self._clock = clock
+        self._counters = counters
+        self._receiver: Receiver | None = None
+        self._ready = select.poll()
+
+    def open(self) -> None:
+        """See `FrameReader`."""
+        self.close()
+        self._link.check(fd=self._fd)
+        receiver = self._open_receiver()
+        self._receiver = receiver
+        if receiver.tier != self.tier and receiver.room < BUSY_BUS // 10:
+            log.warning(
+                "%s: the kernel keeps %d frames, %d ms of a full bus; for more: "
+                "sysctl net.core.rmem_max=16777216, or the capability CAP_NET_ADMIN",
+                self._link.name,
+                receiver.room,
+                receiver.room * 1000 // BUSY_BUS,
+            )
+        self.tier = receiver.tier
+        self._ready = select.poll()
+        self._ready.register(receiver.fileno(), select.POLLIN)
+        self._times = WallTimes(self._clock)
+        self._hardware_times = HardwareTimes()
+        self._losses = self._link.losses()
+        self._asked_ns = self._times.now_ns
+
+    def close(self) -> None:
+        """See `FrameReader`."""
+        receiver, self._receiver = self._receiver, None
+        if receiver:
+            self._count_losses(receiver)
+            receiver.close()
+
+    def fileno(self) -> int | None:
+        """See `FrameReader`."""
+        return self._receiver.fileno() if self._receiver else None
+
+    def read_into(self, frames: Frames, timeout_ns: int) -> int:
+        """See `FrameReader`."""
+        receiver = self._receiver
+        if receiver is None:
+            raise LinkLostError(f"{self._link.name} is not open")
+        try:
+            count = receiver.receive(frames)
+            if not count and timeout_ns and self._ready.poll(-(-timeout_ns // NS_PER_MS)):
+                count = receiver.receive(frames)
+        except OSError as error:
+            state = _STATES.get(error.errno or 0, LinkState.LOST)
+            raise LinkLostError(f"{self._link.name}: {error.strerror}", state) from error
+        self._times.look()
+        if count:
+            self._stamp(frames[:count], receiver, more=count == len(frames))
+        if self._times.now_ns - self._asked_ns >= STATISTICS_NS:
+            self._asked_ns = self._times.now_ns
+            self._count_interface_losses()
+        self._count("kernel", receiver.dropped())
+        return count
+
+    def link_states(self) -> Mapping[LinkState, str]:
+        """See `FrameReader`."""
+        return NO_STATES
+
+    def _open_receiver(self) -> Receiver:
+        name = self._link.name
+        hardware_times = self._link.has_hardware_times()
+        for tier in (self._wanted_tier,) if self._wanted_tier else TIERS:
+            try:
+                if tier == BatchReceiver.tier:
+                    return BatchReceiver(name, self._clock, hardware_times=hardware_times)
+                if tier == SingleReceiver.tier:
+                    return SingleReceiver(name, self._clock, hardware_times=hardware_times)
+                if self._wanted_tier or not hardware_times:
+                    return PacketReceiver(name)
+            except OSError as error:
+                failure = error  # the next one may need less
+        raise LinkError(f"{name}: {failure.strerror}", LinkState.REFUSED) from failure
+
+    def _stamp(self, frames: Frames, receiver: Receiver, *, more: bool) -> None:
+        """Put the frames' times on CLOCK_MONOTONIC."""
+        t_ns = self._times.convert(frames["t_ns"], more=more)
+        hardware_ns = receiver.hardware_ns
+        if hardware_ns is not None and hardware_ns.any():
+            stamped = hardware_ns != 0
+            t_ns[stamped] = self._hardware_times.convert(hardware_ns[stamped], t_ns[stamped])
+            frames["origin"][stamped] = Origin.HARDWARE
+        frames["t_ns"] = t_ns
+
+    def _count_losses(self, receiver: Receiver) -> None:
+        self._count("kernel", receiver.dropped())
+        self._count_interface_losses()
+
+    def _count_interface_losses(self) -> None:
+        losses = self._link.losses()
+        for name, total in losses.items():
+            # Less than before: the interface was deleted and made again.
+            self._count(name, max(0, total - self._losses[name]))
+        self._losses = losses
+
+    def _count(self, name: str, lost: int) -> None:
+        if lost:
+            self._counters.received += lost
+            self._counters.lost[name] += lost
+
+
+def _tier_of(config: CanConfig) -> str:
+    """Return the tier that *config* asks for, "" if it leaves the choice."""
+    expected = f"tier = one of {', '.join(map(repr, TIERS))}"
+    for key, value in config.options.items():
+        if key != "tier" or value not in TIERS:
+            raise FieldError(f"options.{key}", repr(value), f"nothing there but {expected}")
+    return str(config.options.get("tier", ""))
