@@ -223,7 +223,8 @@ def _transmitters(assembly: Assembly, ended: bool) -> Iterator[Entry]:
         lost = int(row.numbers["lost"])
         # With a process that was killed and not started again: nobody will send them.
         held = max(0, requested - sent - lost)
-        reasons = facts.get("lost", {})
+        reasons = {"expired": 0, "refused": 0, "process ended": 0, **facts.get("lost", {})}
+        reasons["process ended"] += held * ended
         yield Entry(
             stage=name,
             unit="commands",
@@ -231,6 +232,6 @@ def _transmitters(assembly: Assembly, ended: bool) -> Iterator[Entry]:
             delivered=sent,
             lost=lost + held * ended,
             waiting=held * (not ended),
-            reasons={**reasons, "process ended": reasons.get("process ended", 0) + held * ended},
+            reasons=reasons,
             notes={"late": facts.get("late", 0), "outages": facts.get("outages", 0)},
         )

@@ -8,7 +8,7 @@ this is what keeps an outage from ending in a burst: one frame at most is out of
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -79,7 +79,7 @@ class TransmitQueue:
         late: Of the expired ones, those that the bus took after all.
     """
 
-    def __init__(self, armed: Iterable[TransmitConfig]) -> None:
+    def __init__(self, armed: Collection[TransmitConfig]) -> None:
         self.requested = self.sent = self.expired = self.refused = self.late = 0
         self._buckets = {each.name: TokenBucket(each.rate, each.burst) for each in armed}
         self._rates = {each.name: each.rate for each in armed}

@@ -65,7 +65,7 @@ class Transmitter:
         self._requests = requests
         self._row = row
         self._clock = clock
-        self._queue = TransmitQueue(each.config for each in bus.armed.values())
+        self._queue = TransmitQueue([each.config for each in bus.armed.values()])
         self._log = logging.getLogger(f"{bus.source.name}.tx")
         self._ready = select.poll()
         self._ready.register(requests, select.POLLIN)
