@@ -19,7 +19,7 @@ class Cursor:
     knows of it is right as long as the account's state is the one it remembers.
 
     Attributes:
-        position: Of the first record not taken.
+        position: Of the first record that was not read.
         end: What was published when it last looked; there may be more by now.
         is_closed: Whether the lane's end of stream was declared when it last looked.
     """
@@ -53,6 +53,9 @@ class Cursor:
             self.position, self._lost = account.cursor, account.lost
             self.end = lane.published
             self.is_closed = lane.is_closed
+        # Of the first record that was read and not taken, and what was missed since; see `advance`.
+        self._taken = self.position
+        self._missed = 0
 
     def copy(self, max_records: int) -> Batch | None:
         """Copy what there is from `position` on, up to the end of the slots; None: nothing."""
@@ -103,9 +106,29 @@ class Cursor:
                 self._remember_state()
             else:
                 self._words[self._cursor_at] = batch.end
-            self.position = batch.end
+            self.position = self._taken = batch.end
         finally:
             self._release()
+
+    def advance(self, batch: Batch) -> None:
+        """Go on behind *batch*, which `copy` returned last; `commit_read` takes it later."""
+        self._missed += batch.lost
+        self.position = batch.end
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether there are records that were read and not taken."""
+        return self.position > self._taken
+
+    def commit_read(self) -> None:
+        """Take all that was advanced over.
+
+        Raises:
+            RingEvicted: The account was freed; the records count as lost.
+        """
+        start, end, missed = self._taken, self.position, self._missed
+        self.position, self._missed = start, 0
+        self.commit(Batch(np.empty(0, self._dtype), self._index, start, end, missed))
 
     def look(self) -> None:
         """See what is new.

@@ -69,15 +69,11 @@ class Reader:
             RingEvicted: This reader was taken for dead, and its place was freed.
         """
         if self._pending is None:
-            cursor, batch = self._scan(max_records) or self._wait(max_records, timeout_ns)
-            if self._lossless:
-                # If somebody freed our place while we copied, the producer may have written there.
-                cursor.look()
-            self._pending = cursor, batch
+            self._pending = self._take(max_records, timeout_ns)
         return self._pending[1]
 
     def commit(self) -> None:
-        """Take what `peek` returned last: it will not be seen again, and its slots are free.
+        """Take what `peek` returned last, and all that `read` did: its slots are free.
 
         Raises:
             RingEvicted: This reader was taken for dead; the records count as lost.
@@ -85,7 +81,21 @@ class Reader:
         if self._pending is not None:
             cursor, batch = self._pending
             self._pending = None
-            cursor.commit(batch)
+            cursor.advance(batch)
+        for each in self._cursors:
+            if each.is_ahead:
+                each.commit_read()
+
+    def read(self, max_records: int = NO_LIMIT, timeout_ns: int | None = None) -> Batch:
+        """Return the next records each time, and take none of them before `commit` is called.
+
+        If this process dies before, its successor gets them all again. For who gathers from
+        several lanes before anything is done; meanwhile their slots are not free. See `peek` for
+        the rest.
+        """
+        cursor, batch = self._take(max_records, timeout_ns)
+        cursor.advance(batch)
+        return batch
 
     def get(self, max_records: int = NO_LIMIT, timeout_ns: int | None = None) -> Batch:
         """Return records and take them, in one step; see `peek` and `commit`.
@@ -122,6 +132,13 @@ class Reader:
         """The descriptor that becomes readable after `arm` when there may be something."""
         return self._bell.fileno()
 
+    def _take(self, max_records: int, timeout_ns: int | None) -> tuple[Cursor, Batch]:
+        cursor, batch = self._scan(max_records) or self._wait(max_records, timeout_ns)
+        if self._lossless:
+            # If somebody freed our place while we copied, the producer may have written there.
+            cursor.look()
+        return cursor, batch
+
     def _wait(self, max_records: int, timeout_ns: int | None) -> tuple[Cursor, Batch]:
         deadline = Deadline(timeout_ns)
         while True:
@@ -145,7 +162,10 @@ class Reader:
             if self._partition is not None:
                 kept = self._partition.select(batch.records)
                 if len(kept) == 0:
-                    cursor.commit(batch)
+                    if cursor.is_ahead:
+                        cursor.advance(batch)
+                    else:
+                        cursor.commit(batch)
                     continue
                 if len(kept) < len(batch.records):
                     batch.records, batch.kept = batch.records.take(kept), kept

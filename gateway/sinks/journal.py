@@ -84,6 +84,17 @@ class Journal(LineOutput):
             self.error = str(error)
             return False
 
+    def mark(self) -> int:
+        """See `LineOutput.mark`: the journal's length in bytes."""
+        return os.fstat(self._fd).st_size if self._fd is not None else 0
+
+    def lines_since(self, mark: int) -> list[bytes]:
+        """See `LineOutput.lines_since`; of those before the last `TAIL_SIZE` bytes, none."""
+        if self._fd is None:  # the disk is full, and the file not yet open
+            return []
+        begin = max(mark, self.mark() - TAIL_SIZE)
+        return os.pread(self._fd, TAIL_SIZE, begin).splitlines(keepends=True)
+
     def close(self) -> None:
         """Try the waiting lines once more, then close. Closing twice is allowed."""
         if self._pending:

@@ -70,6 +70,14 @@ class LineOutput(ABC):
         self.error = ""
         return True
 
+    def mark(self) -> int:
+        """Return where the next line will stand, for `lines_since`; 0 where nobody can tell."""
+        return 0
+
+    def lines_since(self, mark: int) -> list[bytes]:  # noqa: ARG002 - this one cannot tell
+        """Return the lines written since *mark*, as far as they can be read back."""
+        return []
+
     def close(self) -> None:
         """Try the waiting lines once more."""
         self.write()

@@ -21,6 +21,9 @@ SETTLE_NS = 1 * NS_PER_MS
 """How soon to look again whether the other analyzers have come past a held event."""
 
 
+MOST_UNCOMMITTED = 1 << 10
+"""Events that are kept in the ring while others are still waited for; a quarter of a lane."""
+
 _THE_END = 2**63 - 1
 
 
@@ -63,8 +66,7 @@ class AlarmSink:
 
     def run(self) -> None:
         """Write events until the end of the stream."""
-        self._before = int(self._row.numbers["delivered"]), int(self._row.numbers["lost"])
-        self._missed = 0
+        self._take_over()
         self._facts: dict[str, object] = {}
         self._row.state = RowState.RUNNING
         ended = False
@@ -82,16 +84,33 @@ class AlarmSink:
                 consumed = [_THE_END] * len(consumed)
             now_ns = self._clock.monotonic_ns()
             self._write(self._merge.pop(consumed, now_ns))
+            self._commit()
             self._report(now_ns)
         self._output.close()
         self._report(self._clock.monotonic_ns())
         self._row.state = RowState.DONE
 
+    def _take_over(self) -> None:
+        """Go on where a process that was killed left off; for the first one that is nowhere.
+
+        What that one had read and not committed comes again. Some of it may be written already:
+        those lines are read back, and not written twice.
+        """
+        numbers, output = self._row.numbers, self._output
+        self._before = int(numbers["delivered"]), int(numbers["lost"])
+        self._missed = self._uncommitted = 0
+        self._written: set[bytes] = set()
+        if not numbers["produced"]:
+            numbers["produced"] = output.mark() + 1
+        elif lines := output.lines_since(int(numbers["produced"]) - 1):
+            self._written.update(lines)
+            self._before = max(self._before[0], len(lines)), self._before[1]
+
     def _drain(self, timeout_ns: int) -> bool:
         """Take all events there are, waiting for the first; return whether the stream ended."""
         while True:
             try:
-                batch = self._alarms.get(timeout_ns=timeout_ns)
+                batch = self._alarms.read(timeout_ns=timeout_ns)
             except RingTimeout:
                 return False
             except RingClosed:
@@ -100,16 +119,29 @@ class AlarmSink:
                 self._missed += batch.lost
                 self._log.error("%d events were overtaken before they could be shown", batch.lost)
             self._merge.push(batch.records)
+            self._uncommitted += len(batch.records)
             timeout_ns = 0
 
     def _write(self, alarms: Alarms) -> None:
         before = self._output.error
-        self._output.write(self._words(alarm) for alarm in alarms)
+        lines = [self._words(alarm) for alarm in alarms]
+        self._output.write([line for line in lines if line not in self._written])
         error = self._output.error
         if error and not before:
             self._log.error("%s; events wait in memory", error)
         elif before and not error:
             self._log.warning("written again")
+
+    def _commit(self) -> None:
+        """Give the events' slots back once they are written.
+
+        Not before, or a kill would lose them; but an output that takes nothing, a full disk, must
+        not stop the analyzers: its events then wait in this process's memory alone.
+        """
+        if self._uncommitted and (not len(self._merge) or self._uncommitted > MOST_UNCOMMITTED):
+            self._alarms.commit()
+            self._uncommitted = 0
+            self._written.clear()
 
     def _report(self, now_ns: int) -> None:
         output, numbers = self._output, self._row.numbers

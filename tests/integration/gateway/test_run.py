@@ -119,6 +119,29 @@ def test_a_process_that_is_killed_costs_no_event(bench, victim):
     assert "every stage adds up" in out
 
 
+def test_a_journal_killed_while_it_writes_has_every_event_once(bench):
+    # Two events every ten milliseconds: hardly a moment at which none is under way.
+    lines = []
+    for ms in range(4000):
+        temp = "803E" if ms // 5 % 2 else "B036"  # 120 and 100 degC
+        stamp = f"({100 + ms // 1000}.{ms % 1000:03d}000)"
+        lines.append(f"{stamp} can0 100#{temp}000000000000")
+    (bench.folder / "drive.log").write_text("\n".join(lines) + "\n")
+    bench.configure(speed="1.0")
+    config = bench.folder / "car.toml"
+    config.write_text(config.read_text().replace('on_delay = "20ms"', ""))
+    expected = bench.gateway("backtest", "car.toml", "drive.log").stdout
+    assert expected.count("\n") > 700
+    with bench.running() as process:
+        for restarts in range(4):
+            os.kill(bench.pid_of("journal", restarts), signal.SIGKILL)
+        out, log = process.communicate(timeout=60)
+    assert process.returncode == 0, log
+    assert (bench.folder / "journal.jsonl").read_text() == expected
+    events = expected.count("\n")
+    assert bench.ledger_rows(out)["journal"] == (events, events, 0, 0)
+
+
 def test_a_killed_supervisor_takes_its_children_with_it_and_a_restart_works(bench):
     bench.configure(speed="1.0")
     with bench.running() as process:
