@@ -139,6 +139,11 @@ class Cursor:
         with self._lane.guard:
             self._look()
 
+    @property
+    def has_more(self) -> bool:
+        """Whether there seems to be something new. Without the guard, so no more than a hint."""
+        return self._words[self._published_at] != self.position
+
     def arm(self) -> bool:
         """Ask to be woken by the next record; return True if there are some already."""
         with self._lane.guard:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -22,6 +23,9 @@ from gateway.ring.tenancy import Place
 _CLOSED = int(LaneFlag.CLOSED)
 _READERS = -int(LaneFlag.READER_WAITS)
 """Masks the flags of all readers."""
+
+_YIELDS = 10
+"""How often to let others run, and look again, before going to sleep."""
 
 _NAP_NS = NS_PER_MS
 """How long a producer waits for half of its lane before it is content with one slot."""
@@ -157,6 +161,7 @@ class Writer:
         # At first, do not get up for a single slot: readers that are busy make room for many in
         # the time that one wake-up takes.
         room, nap = max(self._capacity // 2, 1), _NAP_NS
+        yields = _YIELDS
         while True:
             lane.room.clear()
             with lane.guard:
@@ -168,9 +173,13 @@ class Writer:
                 if self._limit > head:
                     return
                 self._words[lane.at.wanted] = head - self._capacity + room
+            left = deadline.left_ns()
+            if yields and left != 0:
+                yields -= 1
+                os.sched_yield()
+                continue
             if self._free_the_dead(head):
                 continue
-            left = deadline.left_ns()
             if left == 0:
                 raise RingTimeout(f"lane {lane.index} is full")
             lane.room.wait(nap if left is None else min(left, nap))
