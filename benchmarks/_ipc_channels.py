@@ -430,17 +430,17 @@ class FasterFifo(Channel):
     def sender(self, producer: int) -> Send:
         """See `Channel`."""
         put, blob = self.queue.put, self.blob
-        return lambda: put(blob, timeout=60)
+        return lambda: put(blob, timeout=20)
 
     def receiver(self, consumer: int) -> Receive:
         """See `Channel`."""
         get = self.queue.get
-        return lambda: len(get(timeout=60)) // RECORD.itemsize
+        return lambda: len(get(timeout=20)) // RECORD.itemsize
 
     def send_ends(self) -> None:
         """See `Channel`."""
         for _ in range(self.consumers):
-            self.queue.put(b"", timeout=60)
+            self.queue.put(b"", timeout=20)
 
 
 class FasterFifoMany(FasterFifo):
@@ -455,11 +455,11 @@ class FasterFifoMany(FasterFifo):
 
         def receive() -> int:
             nonlocal ended
-            blobs = [] if ended else get_many(timeout=60, max_messages_to_get=1000)
+            blobs = [] if ended else get_many(timeout=20, max_messages_to_get=1000)
             if b"" in blobs:
                 ended = True
                 for _ in range(blobs.count(b"") - 1):  # not meant for this consumer alone
-                    self.queue.put(b"", timeout=60)
+                    self.queue.put(b"", timeout=20)
             return sum(map(len, blobs)) // RECORD.itemsize
 
         return receive
