@@ -109,7 +109,11 @@ tell_system() {  # what is new, to whoever reads it; only where systemd runs
     fi
     systemctl daemon-reload
     udevadm control --reload
-    udevadm trigger --action=add --subsystem-match=net --subsystem-match=tty
+    udevadm trigger --subsystem-match=tty
+    # Not all of them: what an "add" does to other interfaces is not ours to cause.
+    for interface in /sys/class/net/*; do
+        if [ "$(cat "$interface/type")" = 280 ]; then udevadm trigger --action=add "$interface"; fi
+    done
 }
 
 stop_services() {
