@@ -53,6 +53,7 @@ class Reader:
             Cursor(memory, dtype, lane, number, spec) for lane in lanes if spec.reads(lane.index)
         ]
         self._turn = 0
+        self._is_detached = False
         self._pending: tuple[Cursor, Batch] | None = None
 
     def peek(self, max_records: int = NO_LIMIT, timeout_ns: int | None = None) -> Batch:
@@ -187,12 +188,14 @@ class Reader:
 
     def close(self) -> None:
         """Give the place up: no producer waits for it; what was not taken counts as lost."""
-        for cursor in self._cursors:
-            cursor.free()
-        self.detach()
+        if not self._is_detached:
+            for cursor in self._cursors:
+                cursor.free()
+            self.detach()
 
     def detach(self) -> None:
         """Leave the place to a successor, as if this reader had died."""
+        self._is_detached = True
         self._pending = None
         self._place.leave()
 

@@ -314,6 +314,16 @@ class TestPlaces:
                 assert values(reader.get()) == [30]
             assert ring.statistics().reader("reader") == ReaderStatistics(4, 27, 0)
 
+    def test_a_reader_closed_twice_does_not_free_its_successors_place(self, make_ring, numbers):
+        ring = make_ring("reader")
+        with ring.writer(0) as writer:
+            first = ring.reader("reader")
+            first.close()
+            with ring.reader("reader") as second:
+                first.close()
+                writer.put(numbers(0, 3))
+                assert everything(second) == [0, 1, 2]
+
     def test_an_evicted_reader_is_told_so_and_may_come_back(self, make_ring, numbers):
         ring = make_ring("reader")
         with ring.writer(0) as writer:
