@@ -22,8 +22,8 @@ def check(machine: Machine, config: Config | None) -> Iterator[Finding]:
         return
     sources = can_sources(config)
     for source in sources:
-        link = next((each for each in links if each.is_called(source.channel)), None)
-        yield _up(link, source) if link else _absent(machine, source.channel, links)
+        present = [link for link in links if link.is_called(source.channel)]
+        yield _up(present[0], source) if present else _absent(machine, source.channel, links)
     if not sources:
         yield does_not_apply("no source reads a CAN interface of the kernel")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import subprocess
@@ -79,12 +80,12 @@ class Machine:
 
     def exists(self, path: str) -> bool:
         """Tell whether there is something at *path*; a link that leads nowhere is nothing."""
-        return self._at(path).exists()
+        return os.path.exists(self._at(path))
 
     def find(self, pattern: str) -> list[str]:
         """Return the paths that match *pattern*, sorted; folders that may not be read are empty."""
-        found = sorted(self._root.glob(pattern.lstrip("/")))
-        return [f"/{path.relative_to(self._root)}" for path in found]
+        # Not Path.glob: it raises when a process ends while its folder in /proc is looked at.
+        return sorted(f"/{path}" for path in glob.glob(pattern.lstrip("/"), root_dir=self._root))
 
     def link(self, path: str) -> str | None:
         """Return what the symbolic link *path* says; None if it is none, or may not be read."""
@@ -97,7 +98,7 @@ class Machine:
         """Return where *path* leads when all links are followed, None if nowhere."""
         try:
             end = self._at(path).resolve(strict=True)
-        except OSError:
+        except (OSError, RuntimeError):  # a loop of links is a RuntimeError before Python 3.13
             return None
         return f"/{end.relative_to(self._root.resolve())}"
 

@@ -20,7 +20,7 @@ def check_holder(machine: Machine, config: Config | None) -> Iterator[Finding]:
     if ports:
         for path in machine.find("/proc/[0-9]*/fd/*"):
             device = machine.link(path)
-            if device in ports.values():
+            if device is not None and device in ports.values():
                 holders[device] = path.split("/")[2]
     for port, device in ports.items():
         pid = holders.get(device)

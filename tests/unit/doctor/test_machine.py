@@ -74,3 +74,10 @@ def test_tools_of_an_administrator_are_found_without_their_folder_in_the_path(mo
 
 def test_a_command_that_is_missing_has_no_answer():
     assert run_command(("no-such-command-anywhere",)) is None
+
+
+def test_a_loop_of_links_leads_nowhere(machine, tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    assert machine.resolve("/a") is None
+    assert not machine.exists("/a")
