@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any
 
-import numpy as np
-
 from gateway.ring.lock import RobustLock
 from gateway.ring.memory import SharedMemory
 
@@ -23,21 +21,18 @@ FACTS_SIZE = 8 << 10
 """Bytes kept for the JSON of one row; what is longer is replaced by a note that it is."""
 
 _LOCK_SIZE = 64  # a cache line, see RobustLock
-
-ROW = np.dtype(
-    [
-        ("lock", np.uint8, (_LOCK_SIZE,)),
-        ("pid", np.int64),
-        ("state", np.int64),
-        ("heartbeat_ns", np.int64),
-        ("received", np.int64),
-        ("delivered", np.int64),
-        ("lost", np.int64),
-        ("produced", np.int64),
-        ("facts_length", np.int64),
-        ("facts", np.uint8, (FACTS_SIZE,)),
-    ]
-)
+_NUMBERS = {
+    "pid": 0,
+    "state": 1,
+    "heartbeat_ns": 2,
+    "received": 3,
+    "delivered": 4,
+    "lost": 5,
+    "produced": 6,
+    "facts_length": 7,
+}
+_FACTS_AT = _LOCK_SIZE + 8 * len(_NUMBERS)
+_ROW_SIZE = _FACTS_AT + FACTS_SIZE
 
 
 class RowState(IntEnum):
@@ -53,21 +48,44 @@ class RowState(IntEnum):
     """It reached the end of its stream and left in order."""
 
 
+class Numbers:
+    """The numbers of a row by their names, such as ``numbers["received"]``.
+
+    Not a numpy record: each access to one of its fields costs five times as much.
+    """
+
+    def __init__(self, words: memoryview) -> None:
+        self._words = words
+
+    def __getitem__(self, name: str) -> int:
+        number: int = self._words[_NUMBERS[name]]
+        return number
+
+    def __setitem__(self, name: str, number: int) -> None:
+        self._words[_NUMBERS[name]] = number
+
+
 class Row:
     """One process's row. Its own process writes; the supervisor only reads.
 
+    Args:
+        memory: Where the rows are.
+        offset: The row's first byte there; a multiple of 64.
+
     Attributes:
-        numbers: The row as a structured scalar view; assign its number fields directly.
+        numbers: Its numbers; assign them directly.
     """
 
-    def __init__(self, memory: np.ndarray[Any, np.dtype[np.void]], lock: RobustLock) -> None:
-        self.numbers = memory
-        self._lock = lock
+    def __init__(self, memory: SharedMemory, offset: int) -> None:
+        view = memoryview(memory.bytes)[offset : offset + _ROW_SIZE]
+        self.numbers = Numbers(view[_LOCK_SIZE:_FACTS_AT].cast("q"))
+        self._facts = view[_FACTS_AT:]
+        self._lock = RobustLock(memory, offset, create=True)
 
     @property
     def state(self) -> RowState:
         """What the process last said of itself."""
-        return RowState(int(self.numbers["state"]))
+        return RowState(self.numbers["state"])
 
     @state.setter
     def state(self, state: RowState) -> None:
@@ -84,7 +102,7 @@ class Row:
             text = json.dumps({"note": f"{len(text)} bytes of facts do not fit"}).encode()
         self._lock.acquire()
         try:
-            self.numbers["facts"][: len(text)] = np.frombuffer(text, np.uint8)
+            self._facts[: len(text)] = text
             self.numbers["facts_length"] = len(text)
         finally:
             self._lock.release()
@@ -93,7 +111,7 @@ class Row:
         """Return the facts last written; empty before the first, or if a kill tore them."""
         self._lock.acquire()
         try:
-            text = self.numbers["facts"][: int(self.numbers["facts_length"])].tobytes()
+            text = bytes(self._facts[: self.numbers["facts_length"]])
         finally:
             self._lock.release()
         try:
@@ -111,11 +129,9 @@ class Board:
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._memory = SharedMemory(0, ROW.itemsize * len(names))
-        rows = np.frombuffer(self._memory.bytes, ROW, len(names))
+        self._memory = SharedMemory(0, _ROW_SIZE * len(names))
         self._rows = {
-            name: Row(rows[i], RobustLock(self._memory, i * ROW.itemsize, create=True))
-            for i, name in enumerate(names)
+            name: Row(self._memory, index * _ROW_SIZE) for index, name in enumerate(names)
         }
 
     def __getitem__(self, name: str) -> Row:

@@ -19,8 +19,12 @@ def in_child(function):
     """Run *function* in a forked process and return its exit code."""
     pid = os.fork()
     if pid == 0:
-        function()
-        os._exit(0)
+        code = 1
+        try:
+            function()
+            code = 0
+        finally:
+            os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
@@ -42,7 +46,7 @@ def test_a_child_killed_while_it_writes_facts_blocks_nobody(board):
 
     def child():
         board["can0"]._lock.acquire()
-        board["can0"].numbers["facts"][:3] = 0
+        board["can0"]._facts[:3] = bytes(3)
         os.kill(os.getpid(), signal.SIGKILL)
 
     assert in_child(child) == -signal.SIGKILL
