@@ -132,6 +132,7 @@ class Producer:
         self._link.restored(self._clock.monotonic_ns())
         self._row.state = RowState.RUNNING
         self._retry_ns = FIRST_RETRY_NS
+        self._report()
 
     def _drain(self) -> None:
         """After stop: take what had already arrived, once, so that it counts and is judged."""
@@ -197,6 +198,7 @@ class Producer:
                 "error_frames": counters.error_frames,
                 "late_ns": counters.late_ns,
                 "outages": self._link.outages,
+                "tier": getattr(self._source, "tier", ""),
                 "link": self._link.facts(self._clock.monotonic_ns()),
             }
         )
