@@ -224,7 +224,7 @@ def test_small_steps_move_a_frame_by_no_more_than_the_way_from_the_adapter(stepp
 @pytest.mark.parametrize("step_s", [-3600, -86400])
 def test_a_silent_bus_is_waited_for_no_longer_because_the_clock_is_set_back(mocker, step_s):
     times = iter([WALL_NS / NS_PER_S])
-    mocker.patch("can.bus.time", lambda: next(times, WALL_NS / NS_PER_S + step_s))
+    mocker.patch("can.bus.time", side_effect=lambda: next(times, WALL_NS / NS_PER_S + step_s))
     section = CanConfig(name="a", interface="virtual", channel="silent")
     reader = choose_reader(section, FakeClock(), Counters())
     reader.open()
