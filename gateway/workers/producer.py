@@ -23,6 +23,12 @@ TICK_INTERVAL_NS = 50 * NS_PER_MS
 
 IDLE_BEAT_NS = 500 * NS_PER_MS
 
+MANY = 512
+"""Frames that are no trickle: after so many in one read there are more, and nothing gathers."""
+
+DRAIN_READS = 64
+"""How often a link is read after the stop at most: one that never falls silent must not hold it."""
+
 FIRST_RETRY_NS = NS_PER_S // 10
 LONGEST_RETRY_NS = NS_PER_S // 2
 """What comes back is read again within a second, opening it included. To look for a device that
@@ -111,6 +117,7 @@ class Producer:
         stopped = stop.is_set()
         while not stopped:
             came = descriptor is not None and ready.poll(self._patience_ms())
+            before = source.counters.received
             samples = source.read(timeout_ns)
             if self._link.is_down:
                 # Only now: what can be opened need not work, as a CAN interface that is down.
@@ -119,8 +126,11 @@ class Producer:
                 return True
             self._publish(samples)
             self._beat()
-            # The wake-up costs more than the frame: let a few gather before the next read.
-            stopped = self._rhythm.wait([stop]) if came else stop.is_set()
+            if came and source.counters.received - before < MANY:
+                # The wake-up costs more than the frame: let a few gather before the next read.
+                stopped = self._rhythm.wait([stop])
+            else:
+                stopped = stop.is_set()
         self._drain()
         return False
 
@@ -135,10 +145,16 @@ class Producer:
         self._report()
 
     def _drain(self) -> None:
-        """After stop: take what had already arrived, once, so that it counts and is judged."""
-        samples = self._source.read(0)
-        if samples is not None:
+        """After stop: take what had already arrived, so that it counts and is judged."""
+        counters = self._source.counters
+        for _ in range(DRAIN_READS if self._source.live else 1):
+            before = counters.received
+            samples = self._source.read(0)
+            if samples is None:
+                return
             self._publish(samples)
+            if counters.received - before < MANY:
+                return
 
     def _publish(self, samples: Samples) -> None:
         """Put *samples*, and a tick when one is due, into the ring; wait while it is full."""

@@ -42,7 +42,7 @@ _LONGEST = 64
 _WORDS = np.dtype(
     {
         "names": ["second", "channel and origin"],
-        "formats": [np.int64, np.uint16],
+        "formats": ["=i8", "=u2"],
         "offsets": [FRAME.fields["can_id"][1], FRAME.fields["channel"][1]],  # type: ignore[index]
         "itemsize": FRAME.itemsize,
     }
