@@ -43,7 +43,7 @@ _WORDS = np.dtype(
     {
         "names": ["second", "channel and origin"],
         "formats": ["=i8", "=u2"],
-        "offsets": [FRAME.fields["can_id"][1], FRAME.fields["channel"][1]],  # type: ignore[index]
+        "offsets": [8, 14],
         "itemsize": FRAME.itemsize,
     }
 )

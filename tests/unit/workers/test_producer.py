@@ -14,7 +14,7 @@ from gateway.errors import LinkError, LinkLostError, RingClosed, RingTimeout
 from gateway.record import SAMPLE, TICK
 from gateway.ring import Event, ReaderSpec, Ring
 from gateway.workers.board import Board, Row, RowState
-from gateway.workers.producer import Producer
+from gateway.workers.producer import DRAIN_READS, MANY, Producer
 from gateway.workers.rhythm import Rhythm
 
 
@@ -104,8 +104,8 @@ class Bench:
     def row(self):
         return self.board["can0"]
 
-    def produce(self, steps, ticks=True, **options):
-        self.source = ScriptedSource(self.clock, steps, **options)
+    def produce(self, steps, ticks=True, make=ScriptedSource, **options):
+        self.source = make(self.clock, steps, **options)
         Producer(
             self.source,
             3,
@@ -117,6 +117,13 @@ class Bench:
             Rhythm(self.clock, 0),
             ticks=ticks,
         ).run()
+
+    def stopped_at_once(self, *arguments, **options):
+        """Return a source in the first read of which the stop comes."""
+        source = ScriptedSource(*arguments, **options)
+        read = source.read
+        source.read = lambda timeout_ns: (self.stop.set(), read(timeout_ns))[1]
+        return source
 
     def published(self):
         batches = []
@@ -190,6 +197,26 @@ def test_an_outage_is_told_once_when_it_begins_and_once_when_it_ends(bench, capl
     ]
     assert bench.values() == [1, 2]
     assert bench.row.read_facts()["outages"] == 1
+
+
+@pytest.fixture
+def roomy():
+    bench = Bench(capacity=1 << 16)
+    yield bench
+    bench.close()
+
+
+def test_after_the_stop_all_that_had_arrived_is_taken(roomy):
+    many = np.repeat(sample(0), MANY)
+    roomy.produce([many, many, many, sample(1), sample(2)], make=roomy.stopped_at_once)
+    # Fewer than many were all there was; what is read after them came after the stop.
+    assert roomy.row.numbers["delivered"] == 3 * MANY + 1
+
+
+def test_a_link_that_never_falls_silent_does_not_hold_up_the_stop(roomy):
+    many = np.repeat(sample(0), MANY)
+    roomy.produce([many] * 100, make=roomy.stopped_at_once)
+    assert roomy.row.numbers["delivered"] == (1 + DRAIN_READS) * MANY
 
 
 def test_each_outage_is_told(bench, caplog):
