@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Test processes at a time: most tests wait most of the time.
+JOBS ?= 3
 
 .PHONY: help demo test test-socketcan test-controller check bench install uninstall clean venv venv-test
 
@@ -14,7 +16,7 @@ demo: venv  ## Run the simulated Formula 1 car; ARGS="--seconds 20" is passed on
 	@$(BIN)/gateway demo $(ARGS)
 
 test: venv-test  ## Run all tests; ARGS="-k ring" is passed on.
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 # Only the files that have such tests: to collect all others takes a minute on an emulated machine.
 marked = -m $(1) $$(grep -rl --include='test_*.py' 'mark\.$(1)' tests)
@@ -30,11 +32,11 @@ check: venv-test  ## The fast lane: lint, types, imports, unit tests.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/unit -m "not slow" -q
+	$(BIN)/python -m pytest tests/unit -m "not slow" -q -n 2
 
 bench: venv-test  ## Run the benchmarks, each beside its named peers.
 	$(BIN)/pip install --quiet '.[bench]' || echo "some peers cannot be installed here; the tables say which"
-	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file $(ARGS) || exit 1; done
+	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 install:  ## Install as a service (sudo); PREFIX=/opt/gateway, DESTDIR= a folder that stands for /.
 	@PYTHON="$(PYTHON)" PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" sh systemd/install.sh install

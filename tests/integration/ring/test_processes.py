@@ -125,7 +125,7 @@ def test_waiting_burns_no_processor_time(children, cpu_ns_in_a_second, wait):
         waiting = children.fork(wait, ring)
         children.go()
         children.await_sleep(waiting)
-        assert cpu_ns_in_a_second(waiting) < 0.02 * NS_PER_S
+        assert cpu_ns_in_a_second(waiting) < 0.1 * NS_PER_S  # one that spins takes all of it
         children.kill(waiting)
 
 
