@@ -19,7 +19,7 @@ from gateway.workers.board import Row, RowState
 from gateway.workers.rhythm import Rhythm
 
 TICK_INTERVAL_NS = 50 * NS_PER_MS
-"""How often a live source says that time goes on: silence is told to the rules as data."""
+"""How often a live source says that time goes on, at most: silence is told to the rules as data."""
 
 IDLE_BEAT_NS = 500 * NS_PER_MS
 
@@ -75,7 +75,9 @@ class Producer:
         self._clock = clock
         self._rhythm = rhythm
         self._ticks = ticks and source.live
-        self._patience_ns = TICK_INTERVAL_NS if self._ticks else IDLE_BEAT_NS
+        # As seldom as the readings, where those are seldom: a tick is a wake-up, too.
+        self._tick_ns = max(TICK_INTERVAL_NS, rhythm.period_ns)
+        self._patience_ns = self._tick_ns if self._ticks else IDLE_BEAT_NS
         self._link = LinkLog(logging.getLogger(source.name))
         self._next_tick_ns = self._next_facts_ns = 0
 
@@ -166,7 +168,7 @@ class Producer:
         if self._ticks and now_ns >= self._next_tick_ns:
             samples = np.append(samples, self._tick(now_ns))
             # On multiples of it, so that the ticks of all sources wake the analyzers only once.
-            self._next_tick_ns = now_ns - now_ns % TICK_INTERVAL_NS + TICK_INTERVAL_NS
+            self._next_tick_ns = now_ns - now_ns % self._tick_ns + self._tick_ns
         row["produced"] += len(samples)
         while len(samples):
             try:

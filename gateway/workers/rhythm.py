@@ -30,14 +30,14 @@ class Rhythm:
 
     def __init__(self, clock: Clock, period_ns: int, after_ns: int = 0) -> None:
         self._clock = clock
-        self._period_ns = period_ns
+        self.period_ns = period_ns
         self._after_ns = min(after_ns, period_ns // 4)
 
     def left_ns(self) -> int:
         """Nanoseconds until the next moment."""
-        if not self._period_ns:
+        if not self.period_ns:
             return 0
-        return self._period_ns - (self._clock.monotonic_ns() - self._after_ns) % self._period_ns
+        return self.period_ns - (self._clock.monotonic_ns() - self._after_ns) % self.period_ns
 
     def wait(self, unless: Sequence[Event] = ()) -> bool:
         """Wait for the next moment; return True at once when one of *unless* is set."""
