@@ -15,6 +15,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -105,7 +106,8 @@ class Instance:
         self._socket_path = folder / f"{self._stem}.sock"
         self._socket_path.unlink(missing_ok=True)
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        self.listener.bind(str(self._socket_path))
+        with _short_address(self._socket_path) as address:
+            self.listener.bind(address)
         # The service's group may ask, too; a user's own folder lets nobody else in.
         self._socket_path.chmod(0o660)
         self.listener.listen(16)
@@ -134,6 +136,16 @@ class Instance:
         # The lock file stays: unlinking it would let one starter lock the old file while another
         # locks a new one of the same name.
         self.forget()
+
+
+@contextmanager
+def _short_address(path: Path) -> Iterator[str]:
+    """Yield another path of the socket *path*, since a socket's has to fit into 107 bytes."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 def _read_lock(path: Path) -> dict[str, Any]:
@@ -200,7 +212,8 @@ def ask(
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(timeout_s)
         try:
-            client.connect(str(path))
+            with _short_address(path) as address:
+                client.connect(address)
             client.sendall(json.dumps(question).encode() + b"\n")
             answer = b"".join(iter(lambda: client.recv(1 << 16), b""))
         except (ConnectionError, FileNotFoundError):

@@ -46,6 +46,13 @@ def test_an_instance_that_was_killed_is_in_nobodys_way(tmp_path):
         pass
 
 
+def test_a_runtime_folder_may_have_a_long_path(tmp_path, monkeypatch):
+    folder = tmp_path / ("long" * 30)
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(folder))
+    with Instance("car", tmp_path / "car.toml"):
+        assert len([path for path in folder.iterdir() if path.suffix == ".sock"]) == 1
+
+
 def test_a_child_that_forgot_does_not_hold_the_lock_beyond_its_parent(tmp_path):
     forgot, tell = os.pipe()
     let_go, hold = os.pipe()
