@@ -68,6 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # when it flushes standard output at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        # The machine said no: a folder that may not be written, a disk that is full.
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"gateway: {place}{error.strerror or error}", file=sys.stderr)
+        code = EXIT_FAILED
     sys.exit(code)
 
 

@@ -24,7 +24,7 @@ from gateway.analysis.rules import Condition, Rule
 from gateway.analysis.states import RuleState
 from gateway.clock import SYSTEM_CLOCK, Clock
 from gateway.config.model import CanConfig, ReplayConfig, SourceConfig
-from gateway.errors import RingClosed, RingTimeout
+from gateway.errors import ConfigError, RingClosed, RingTimeout
 from gateway.record import ALARM, SAMPLE, AlarmKind
 from gateway.ring import Event, Partition, Reader, ReaderSpec, Ring
 from gateway.sinks.live_model import Status
@@ -87,18 +87,19 @@ class Assembly:
         self.has_view = options.view == "live"
         self.log_pipe = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if self.has_view else None
         view = [ReaderSpec(name=VIEW, lossless=False)] if self.has_view else []
-        self.samples = Ring.create(
-            SAMPLE,
-            plan.config.gateway.ring_capacity,
-            lanes=len(plan.sources),
-            readers=[
-                *(
-                    ReaderSpec(name=name, partition=Partition("signal", plan.owner, number))
-                    for number, name in enumerate(self.analyzers)
-                ),
-                *view,
-            ],
+        shares = (
+            ReaderSpec(name=name, partition=Partition("signal", plan.owner, number))
+            for number, name in enumerate(self.analyzers)
         )
+        capacity = plan.config.gateway.ring_capacity
+        try:
+            self.samples = Ring.create(
+                SAMPLE, capacity, lanes=len(plan.sources), readers=[*shares, *view]
+            )
+        except OSError as error:
+            expected = f"a lane for each source to fit into memory ({error.strerror})"
+            where = "gateway.ring_capacity"
+            raise ConfigError(plan.config.file, where, capacity, expected) from None
         self.alarms = Ring.create(
             ALARM,
             ALARM_LANE_CAPACITY,

@@ -108,6 +108,13 @@ def test_a_journal_that_cannot_be_written_is_told_before_anything_runs(bench):
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 
 
+def test_a_runtime_folder_that_cannot_be_made_is_one_line(bench):
+    (bench.folder / "run").write_text("a file where a folder should be")
+    done = bench.gateway("run", "car.toml")
+    assert done.stderr == f"gateway: {bench.folder}/run: File exists\n"
+    assert done.returncode == 3
+
+
 def test_status_says_when_nothing_runs(bench):
     done = bench.gateway("status")
     assert (done.returncode, done.stderr) == (3, "gateway: no gateway is running\n")
