@@ -10,12 +10,17 @@ import socket
 import numpy as np
 
 from gateway.clock import NS_PER_S, Clock
-from gateway.record import Frames, Origin
+from gateway.record import FRAME, Frames, Origin
 from gateway.sources.readers.socketcan.raw_socket import RawSocket
-from gateway.sources.readers.socketcan.receiver import BEGIN, FD_SIZE, Times, tidy
+from gateway.sources.readers.socketcan.receiver import BEGIN, FD_SIZE, Rows, Times
 
 MOST = 1024
 """Frames of one call at most. More a call is hardly faster."""
+
+
+_DO_NOT_WAIT = int(socket.MSG_DONTWAIT)
+_SENT_HERE = int(socket.MSG_DONTROUTE | socket.MSG_CONFIRM)
+"""By another program of this host, or by this very socket."""
 
 
 class _Vector(ctypes.Structure):  # struct iovec
@@ -36,10 +41,6 @@ class _Header(ctypes.Structure):  # struct msghdr, as in glibc
 
 class _Message(ctypes.Structure):  # struct mmsghdr
     _fields_ = (("header", _Header), ("size", ctypes.c_uint))
-
-
-_IN_NS = np.array([NS_PER_S, 1])
-"""Makes nanoseconds of a struct timespec."""
 
 
 def _control(stamps: int) -> np.dtype[np.void]:
@@ -80,13 +81,19 @@ class BatchReceiver:
         self._vectors["size"] = FD_SIZE
         self._controls = np.zeros(MOST, control)
         self._messages = np.zeros(MOST, np.dtype(_Message))
-        self._headers = self._messages["header"]
-        self._headers["vectors"] = _addresses(self._vectors)
-        self._headers["vector_count"] = 1
-        self._headers["control"] = _addresses(self._controls)
-        self._headers["control_size"] = control.itemsize
+        headers = self._messages["header"]
+        headers["vectors"] = _addresses(self._vectors)
+        headers["vector_count"] = 1
+        headers["control"] = _addresses(self._controls)
+        headers["control_size"] = control.itemsize
+        self._control_sizes = headers["control_size"]
+        self._flags = headers["flags"]
+        self._sizes = self._messages["size"]
+        stamps = self._controls["stamps"]
+        self._seconds, self._ns = stamps[:, 0, 0], stamps[:, 0, 1]
+        self._hardware = stamps[:, 2] if hardware_times else None
         self._first = ctypes.c_void_p(self._messages.ctypes.data)
-        self._into = 0, 0
+        self._rows = Rows(np.zeros(1, FRAME))
 
     def fileno(self) -> int:
         """See `Receiver`."""
@@ -94,17 +101,16 @@ class BatchReceiver:
 
     def receive(self, frames: Frames) -> int:
         """See `Receiver`."""
-        room = min(len(frames), MOST)
-        into = frames.__array_interface__["data"][0], frames.strides[0]
-        if into != self._into:
-            self._vectors["base"] = np.arange(MOST, dtype=np.uintp) * into[1] + into[0] + BEGIN
-            self._into = into
-        count = self._call(room)
+        if frames is not self._rows.frames:
+            self._rows = Rows(frames)
+            many = min(len(frames), MOST)
+            self._vectors["base"][:many] = _addresses(frames)[:many] + BEGIN
+        count = self._call(min(len(frames), MOST))
         if count <= 0:
             if self._error:
                 raise self._error
             return 0
-        self._complete(frames[:count], count)
+        self._complete(count)
         return count
 
     def dropped(self) -> int:
@@ -118,9 +124,7 @@ class BatchReceiver:
     def _call(self, room: int) -> int:
         """Have the kernel fill in up to *room* messages; return how many, -1 if there are none."""
         while True:
-            count: int = self._recvmmsg(
-                self._descriptor, self._first, room, socket.MSG_DONTWAIT, None
-            )
+            count: int = self._recvmmsg(self._descriptor, self._first, room, _DO_NOT_WAIT, None)
             if count >= 0:
                 return count
             number = ctypes.get_errno()
@@ -133,22 +137,26 @@ class BatchReceiver:
                     return -1
                 self._error = OSError(number, os.strerror(number))
 
-    def _complete(self, frames: Frames, count: int) -> None:
-        headers = self._headers[:count]
-        sent_here = (headers["flags"] & (socket.MSG_DONTROUTE | socket.MSG_CONFIRM)) != 0
-        tidy(frames, self._messages["size"][:count], sent_here)
-        times = self._controls["stamps"][:count] @ _IN_NS
-        frames["t_ns"] = times[:, 0]
-        if times.shape[1] == 3:
-            self.hardware_ns = times[:, 2]
-        size = self._controls.itemsize
-        stamped = headers["control_size"] == size
-        if not stamped.all():
-            frames["t_ns"][~stamped] = self._clock.wall_ns()
-            frames["origin"][~stamped] = Origin.USER
+    def _complete(self, count: int) -> None:
+        rows = self._rows
+        rows.tidy(count, self._sizes[:count])
+        flags = self._flags[:count]
+        if np.bitwise_or.reduce(flags) & _SENT_HERE:
+            rows.mark_sent(flags & _SENT_HERE != 0)
+        times = rows.t_ns[:count]
+        np.multiply(self._seconds[:count], NS_PER_S, out=times)
+        times += self._ns[:count]
+        if self._hardware is not None:
+            hardware = self._hardware[:count]
+            self.hardware_ns = hardware[:, 0] * NS_PER_S + hardware[:, 1]
+        control_sizes = self._control_sizes[:count]
+        if np.minimum.reduce(control_sizes) < self._controls.itemsize:
+            stamped = control_sizes == self._controls.itemsize
+            times[~stamped] = self._clock.wall_ns()
+            rows.frames["origin"][:count][~stamped] = Origin.USER
             if self.hardware_ns is not None:
                 self.hardware_ns[~stamped] = 0
-            headers["control_size"] = size
+            control_sizes[:] = self._controls.itemsize
 
 
 def _addresses(array: np.ndarray) -> np.ndarray:

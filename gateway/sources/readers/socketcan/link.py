@@ -68,9 +68,9 @@ class Link:
         name = self.name
         try:
             with socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW) as asking:
-                kind = self._ask(asking, _GET_ADDRESS, "H")
-                flags = self._ask(asking, _GET_FLAGS, "H")
-                mtu = self._ask(asking, _GET_MTU, "i")
+                kind = _ask(asking, _GET_ADDRESS, name, "H")
+                flags = _ask(asking, _GET_FLAGS, name, "H")
+                mtu = mtu_of(name, asking)
         except OSError as error:
             reason = _REASONS.get(error.errno or 0, str(error))
             raise LinkError(f"{name}: {reason}", LinkState.ABSENT) from error
@@ -105,7 +105,13 @@ class Link:
                 found[name] += int((self._statistics / file).read_text())
         return found
 
-    def _ask(self, asking: socket.socket, what: int, layout: str) -> int:
-        request = _REQUEST.pack(self.name.encode()[:15], b"")
-        answer = fcntl.ioctl(asking, what, request)
-        return int(struct.unpack_from(layout, answer, 16)[0])
+
+def mtu_of(name: str, asking: socket.socket) -> int:
+    """Return the size of the largest frames on the interface *name*; *asking* is any socket."""
+    return _ask(asking, _GET_MTU, name, "i")
+
+
+def _ask(asking: socket.socket, what: int, name: str, layout: str) -> int:
+    request = _REQUEST.pack(name.encode()[:15], b"")
+    answer = fcntl.ioctl(asking, what, request)
+    return int(struct.unpack_from(layout, answer, 16)[0])

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 import socket
 import struct
 import threading
@@ -22,8 +23,9 @@ import threading
 import numpy as np
 
 from gateway.clock import NS_PER_S
-from gateway.record import Frames
-from gateway.sources.readers.socketcan.receiver import FD_SIZE, tidy
+from gateway.record import FRAME, Frames
+from gateway.sources.readers.socketcan.link import mtu_of
+from gateway.sources.readers.socketcan.receiver import FD_SIZE, Rows
 
 _EVERY_PROTOCOL = 0x0003  # ETH_P_ALL: classic and FD frames are two protocols
 _PACKET = 263  # SOL_PACKET
@@ -36,33 +38,58 @@ _ATTACH_FILTER = 26
 
 _OURS = 1  # TP_STATUS_USER
 
-_SLOT = np.dtype(
-    {
-        # struct tpacket2_hdr, then struct sockaddr_ll; where SOCK_DGRAM puts the frame is constant.
-        "names": ["status", "size", "s", "ns", "protocol", "frame"],
-        "formats": ["u4", "u4", "u4", "u4", ">u2", ("u8", (FD_SIZE // 8,))],
-        "offsets": [0, 4, 16, 20, 34, 80],
-        "itemsize": 256,
-    }
-)
+_FRAME_AT = 80
+"""Where SOCK_DGRAM puts the frame: after struct tpacket2_hdr and struct sockaddr_ll."""
+
 _BLOCK = 1 << 18
 """Bytes that the kernel allocates in one piece: a multiple of every page size there is."""
 
-_CAN = 0x000C
-_CAN_FD = 0x000D
-"""Ethertypes, <linux/if_ether.h>."""
-
-_SPANS = (16, 128, 1024)
+_SPANS = (16, 256, 4096)
 """Slots that are looked at in one go: few first, each look at a slot being a cache line."""
 
-# <linux/filter.h>: A = packet type; if it is PACKET_OUTGOING, keep all of the packet, else nothing.
-_ONLY_OUTGOING = struct.pack(
-    "=HBBI HBBI HBBI HBBI",
-    *(0x20, 0, 0, 0xFFFFF004),
-    *(0x15, 0, 1, 4),
-    *(0x06, 0, 0, 0xFFFFFFFF),
-    *(0x06, 0, 0, 0),
-)
+# Filters, see <linux/filter.h>: each instruction is code, jump if true, jump if false, operand.
+_INSTRUCTION = struct.Struct("=HBBI")
+_LOAD, _EQUAL, _RETURN = 0x20, 0x15, 0x06
+_OF_PACKET = 0xFFFFF000  # SKF_AD_OFF
+_PROTOCOL, _TYPE = _OF_PACKET + 0, _OF_PACKET + 4
+_ALL, _NOTHING = 0xFFFFFFFF, 0
+
+_CAN_FRAMES = [
+    (_LOAD, 0, 0, _PROTOCOL),
+    (_EQUAL, 1, 0, 0x000C),  # ETH_P_CAN
+    (_EQUAL, 0, 1, 0x000D),  # ETH_P_CANFD; so no CAN XL
+    (_RETURN, 0, 0, _ALL),
+    (_RETURN, 0, 0, _NOTHING),
+]
+_OUTGOING = [
+    (_LOAD, 0, 0, _TYPE),
+    (_EQUAL, 0, 1, 4),  # PACKET_OUTGOING
+    (_RETURN, 0, 0, _ALL),
+    (_RETURN, 0, 0, _NOTHING),
+]
+
+
+def _slot(frame_size: int) -> np.dtype[np.void]:
+    """Return a slot with room for a frame of so many bytes, as the kernel fills it."""
+    return np.dtype(
+        {
+            "names": ["status", "size", "seconds", "ns", "frame"],
+            "formats": ["u4", "u4", "u4", "u4", f"V{frame_size}"],
+            "offsets": [0, 8, 16, 20, _FRAME_AT],
+            "itemsize": -(-(_FRAME_AT + frame_size) // 16) * 16,  # TPACKET_ALIGNMENT
+        }
+    )
+
+
+class _Block:
+    """The slots of one block, a column a field."""
+
+    def __init__(self, slots: np.ndarray) -> None:
+        self.status = slots["status"]
+        self.sizes = slots["size"]
+        self.seconds = slots["seconds"]
+        self.ns = slots["ns"]
+        self.frames = slots["frame"]
 
 
 class PacketRing:
@@ -70,7 +97,7 @@ class PacketRing:
 
     Args:
         interface: Such as "can0".
-        slots: How many frames it holds; a multiple of 1,024.
+        slots: How many frames it holds at least.
         outgoing: Have it hold, instead, frames that this host is about to send.
 
     Raises:
@@ -85,7 +112,8 @@ class PacketRing:
         except OSError:
             self._socket.close()
             raise
-        self._head = 0
+        self._head = self._block = 0
+        self._rows = Rows(np.zeros(1, FRAME))
         self._fence = threading.Lock()
         self._fence.acquire()
 
@@ -93,21 +121,25 @@ class PacketRing:
         opened = self._socket
         opened.setblocking(False)
         opened.setsockopt(_PACKET, _VERSION, _TPACKET_V2)
-        if outgoing:
-            program = ctypes.create_string_buffer(_ONLY_OUTGOING)
-            count = len(_ONLY_OUTGOING) // 8
-            opened.setsockopt(
-                socket.SOL_SOCKET,
-                _ATTACH_FILTER,
-                struct.pack("@HP", count, ctypes.addressof(program)),
-            )
-        else:
+        if not outgoing:
             opened.setsockopt(_PACKET, _IGNORE_OUTGOING, 1)
-        size = slots * _SLOT.itemsize
-        request = struct.pack("=4I", _BLOCK, size // _BLOCK, _SLOT.itemsize, slots)
+        program = _OUTGOING if outgoing else _CAN_FRAMES
+        code = ctypes.create_string_buffer(b"".join(_INSTRUCTION.pack(*each) for each in program))
+        fprog = struct.pack("@HP", len(program), ctypes.addressof(code))
+        opened.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, fprog)
+        # No larger than the interface's frames need: to read memory is what takes the time.
+        frame_size = min(mtu_of(interface, opened), FD_SIZE)
+        slot = _slot(frame_size)
+        per_block = _BLOCK // slot.itemsize
+        blocks = -(-slots // per_block)
+        request = struct.pack("=4I", _BLOCK, blocks, slot.itemsize, blocks * per_block)
         opened.setsockopt(_PACKET, _RECEIVE_RING, request)
-        self._memory = mmap.mmap(opened.fileno(), size)
-        self._slots = np.frombuffer(self._memory, _SLOT)
+        self._memory = mmap.mmap(opened.fileno(), blocks * _BLOCK)
+        self._blocks = [
+            _Block(np.frombuffer(self._memory, slot, per_block, number * _BLOCK))
+            for number in range(blocks)
+        ]
+        self.slots = blocks * per_block
         opened.bind((interface, _EVERY_PROTOCOL))
 
     def fileno(self) -> int:
@@ -115,30 +147,36 @@ class PacketRing:
         return self._socket.fileno()
 
     def receive(self, frames: Frames) -> int:
-        """Write the frames that are there into *frames*; see `Receiver`.
-
-        Raises:
-            OSError: There are none, and the interface is down or gone.
-        """
+        """Write the frames that are there into *frames*, and return how many; see `Receiver`."""
         count = self._ready(len(frames))
         if not count:
-            number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if number:
-                raise OSError(number, "the interface is down or gone")
             return 0
         self._order_memory()  # the status words were read before anything else is
-        slots = self._slots[self._head : self._head + count]
-        frames = frames[:count]
-        sizes = slots["size"]
-        into = frames.view(np.uint64).reshape(count, -1)
-        words = int(sizes.max()) // 8
-        into[:, 1 : 1 + words] = slots["frame"][:, :words]
-        frames["t_ns"] = slots["s"] * np.int64(NS_PER_S) + slots["ns"]
-        tidy(frames, sizes, np.zeros(count, np.bool_))
+        if frames is not self._rows.frames:
+            self._rows = Rows(frames)
+        block, these = self._blocks[self._block], slice(self._head, self._head + count)
+        sizes = block.sizes[these]
+        self._rows.copy(count, block.frames[these])
+        times = self._rows.t_ns[:count]
+        np.multiply(block.seconds[these], NS_PER_S, out=times)
+        times += block.ns[these]
+        self._rows.tidy(count, sizes)
         self._order_memory()  # all was read before the kernel may write there
-        slots["status"] = 0
-        self._head = (self._head + count) % len(self._slots)
+        block.status[these] = 0
+        self._head += count
+        if self._head == len(block.status):
+            self._head, self._block = 0, (self._block + 1) % len(self._blocks)
         return count
+
+    def check(self) -> None:
+        """Look whether the interface is still there.
+
+        Raises:
+            OSError: It is down or gone.
+        """
+        number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number:
+            raise OSError(number, os.strerror(number))
 
     def dropped(self) -> int:
         """Return how many frames found the ring full since the last call."""
@@ -148,18 +186,20 @@ class PacketRing:
     def close(self) -> None:
         """Give the ring back to the kernel."""
         self._socket.close()
-        del self._slots
+        del self._blocks
         self._memory.close()
 
     def _ready(self, room: int) -> int:
-        """Return how many slots from the head on are ours: at most *room*, up to the ring's end."""
-        status = self._slots["status"][self._head : self._head + room]
+        """Return how many slots from the head to its block's end are ours, at most *room*."""
+        status = self._blocks[self._block].status[self._head : self._head + room]
         count = 0
         for span in _SPANS:
-            part = status[count : count + span] & _OURS
-            ready = int(part.argmin()) if len(part) and not part.all() else len(part)
-            count += ready
-            if ready < span:
+            part = status[count : count + span]
+            if np.bitwise_and.reduce(part) & _OURS:  # of nothing it is all ones
+                count += len(part)
+            else:
+                # Frames of several processors may become whole in another order than they came.
+                count += int((part & _OURS).argmin())
                 break
         return count
 

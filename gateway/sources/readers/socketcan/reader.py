@@ -115,10 +115,12 @@ class SocketCanReader:
         self._times.look()
         if count:
             self._stamp(frames[:count], receiver, more=count == len(frames))
+        # Whoever lost something is behind, and gets full batches.
+        if count == len(frames) or self._times.now_ns - self._asked_ns >= STATISTICS_NS:
+            self._count("kernel", receiver.dropped())
         if self._times.now_ns - self._asked_ns >= STATISTICS_NS:
             self._asked_ns = self._times.now_ns
             self._count_interface_losses()
-        self._count("kernel", receiver.dropped())
         return count
 
     def link_states(self) -> Mapping[LinkState, str]:
@@ -142,13 +144,13 @@ class SocketCanReader:
 
     def _stamp(self, frames: Frames, receiver: Receiver, *, more: bool) -> None:
         """Put the frames' times on CLOCK_MONOTONIC."""
-        t_ns = self._times.convert(frames["t_ns"], more=more)
+        t_ns = frames["t_ns"]
+        self._times.convert(t_ns, more=more)
         hardware_ns = receiver.hardware_ns
         if hardware_ns is not None and hardware_ns.any():
             stamped = hardware_ns != 0
             t_ns[stamped] = self._hardware_times.convert(hardware_ns[stamped], t_ns[stamped])
             frames["origin"][stamped] = Origin.HARDWARE
-        frames["t_ns"] = t_ns
 
     def _count_losses(self, receiver: Receiver) -> None:
         self._count("kernel", receiver.dropped())

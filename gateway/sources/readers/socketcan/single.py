@@ -10,7 +10,7 @@ import numpy as np
 from gateway.clock import NS_PER_S, Clock
 from gateway.record import FRAME, Frames, Origin
 from gateway.sources.readers.socketcan.raw_socket import RawSocket
-from gateway.sources.readers.socketcan.receiver import BEGIN, FD_SIZE, Times, tidy
+from gateway.sources.readers.socketcan.receiver import BEGIN, FD_SIZE, Rows, Times
 
 _STAMP = struct.Struct("=qq")
 _STAMPS = struct.Struct("=qqqqqq")
@@ -68,8 +68,10 @@ class SingleReceiver:
                 raise self._error
             return 0
         sizes, sent, wall_ns, hardware_ns = zip(*rows, strict=True)
+        tidied = Rows(frames)
+        tidied.tidy(len(rows), np.array(sizes))
+        tidied.mark_sent(np.array(sent))
         frames = frames[: len(rows)]
-        tidy(frames, np.array(sizes), np.array(sent))
         frames["t_ns"] = wall_ns
         frames["origin"][frames["t_ns"] == 0] = Origin.USER
         frames["t_ns"][frames["t_ns"] == 0] = self._clock.wall_ns()

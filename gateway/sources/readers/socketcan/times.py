@@ -52,21 +52,20 @@ class WallTimes:
         if abs(self._offset_ns - old_ns) > STEP_NS and self._before is None:
             self._before = seen_ns, old_ns
 
-    def convert(self, wall_ns: Times, *, more: bool) -> Times:
-        """Return the times of frames that came before the last look.
+    def convert(self, times: Times, *, more: bool) -> None:
+        """Convert *times* in place.
 
         Args:
-            wall_ns: Their times by the wall clock, in the order of arrival.
+            times: Of frames that came before the last look, in the order of arrival.
             more: Whether there may be others that came before it, and were not converted yet.
         """
-        t_ns = wall_ns - self._offset_ns
+        times -= self._offset_ns
         if self._before:
             seen_ns, old_ns = self._before
-            impossible = (t_ns < seen_ns) | (t_ns > self.now_ns)
-            t_ns = np.where(impossible, wall_ns - old_ns, t_ns)
+            impossible = (times < seen_ns) | (times > self.now_ns)
+            times += np.where(impossible, self._offset_ns - old_ns, 0)
             if not more:
                 self._before = None
-        return t_ns
 
     def _read(self) -> tuple[int, int, int]:
         """Return the monotonic time, what the wall clock is ahead of it, and how sure that is."""
