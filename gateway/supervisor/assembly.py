@@ -88,7 +88,11 @@ class Assembly:
         self.log_pipe = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if self.has_view else None
         view = [ReaderSpec(name=VIEW, lossless=False)] if self.has_view else []
         shares = (
-            ReaderSpec(name=name, partition=Partition("signal", plan.owner, number))
+            ReaderSpec(
+                name=name,
+                partition=Partition("signal", plan.owner, number),
+                lanes=plan.sources_of(number),
+            )
             for number, name in enumerate(self.analyzers)
         )
         capacity = plan.config.gateway.ring_capacity

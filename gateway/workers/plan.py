@@ -46,6 +46,14 @@ class Plan:
         """Return the rules that analyzer number *analyzer* judges."""
         return [rule for rule in self.rules if self.owner[rule.signal.index] == analyzer]
 
+    def sources_of(self, analyzer: int) -> list[int]:
+        """Return the numbers of the sources that deliver what analyzer number *analyzer* judges.
+
+        All sources for one that judges nothing, so that it ends when they do.
+        """
+        found = {rule.source for rule in self.rules_of(analyzer)}
+        return sorted(found or range(len(self.sources)))
+
 
 def make_plan(config: Config, make_sources: SourcesMaker | None = None) -> Plan:
     """Look up everything that *config* names.
@@ -105,6 +113,9 @@ def make_source(source: SourceConfig, config: Config, signals: SignalTable, inde
 def deal(judged: Iterable[int], signals: int, analyzers: int) -> NDArray[np.uint8]:
     """Share the signals among the analyzers so that each has about as many rules.
 
+    Neighbours stay together. The signals of one source are neighbours, so an analyzer has to look
+    at the samples of few sources.
+
     Args:
         judged: The signal index of every rule.
         signals: How many signals there are.
@@ -113,14 +124,11 @@ def deal(judged: Iterable[int], signals: int, analyzers: int) -> NDArray[np.uint
     Returns:
         For each signal its analyzer; a signal with many rules counts as many.
     """
-    owner = (np.arange(signals) % analyzers).astype(np.uint8)
-    indices, rules = np.unique(np.fromiter(judged, np.int64), return_counts=True)
-    load = [0] * analyzers
-    for signal in np.argsort(-rules, kind="stable"):
-        lightest = load.index(min(load))
-        owner[indices[signal]] = lightest
-        load[lightest] += int(rules[signal])
-    return owner
+    rules = np.bincount(np.fromiter(judged, np.int64), minlength=signals)
+    # Where the middle of a signal's rules lies when all rules are laid in a row.
+    middle = np.cumsum(rules) - rules / 2
+    owner = middle * analyzers / max(rules.sum(), 1)
+    return np.minimum(owner, analyzers - 1).astype(np.uint8)
 
 
 def _asked_for(config: Config, sources: Sequence[Source]) -> Iterator[int]:

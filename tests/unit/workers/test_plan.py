@@ -53,6 +53,28 @@ def test_a_signal_with_many_rules_counts_as_many():
     assert [owner[0] == owner[signal] for signal in (1, 2, 3)] == [False] * 3
 
 
+def test_neighbours_stay_together():
+    owner = deal(judged=range(100), signals=100, analyzers=3)
+    assert (np.diff(owner.astype(int)) >= 0).all()
+    assert np.bincount(owner).tolist() == [33, 34, 33]
+
+
+def test_without_rules_there_is_still_an_owner():
+    assert deal(judged=[], signals=3, analyzers=2).tolist() == [0, 0, 0]
+
+
+def test_an_analyzer_looks_at_the_sources_of_its_rules(plan_of):
+    more = '[[rule]]\nname = "frost"\nsignal = "fridge.line.TOP"\nbelow = -30\n'
+    plan = plan_of(CONFIG + more)
+    assert [plan.sources_of(analyzer) for analyzer in range(2)] == [[0], [1]]
+
+
+def test_an_analyzer_without_rules_ends_with_all_sources(plan_of):
+    plan = plan_of(CONFIG)
+    idle = [analyzer for analyzer in range(2) if not plan.rules_of(analyzer)]
+    assert [plan.sources_of(analyzer) for analyzer in idle] == [[0, 1]]
+
+
 def test_all_rules_of_a_signal_are_judged_by_the_same_analyzer(plan_of):
     plan = plan_of(CONFIG + '[[rule]]\nname = "cold"\nsignal = "oven.line.TOP"\nbelow = 10\n')
     assert sorted(len(plan.rules_of(analyzer)) for analyzer in range(2)) == [0, 2]
