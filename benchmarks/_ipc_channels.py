@@ -511,7 +511,7 @@ class Iceoryx2(Channel):
 
         self.number = next(self.serial)
 
-    def _service(self, consumer: int) -> Any:  # noqa: ANN401 - it has no types
+    def _service(self, consumer: int) -> Any:
         import iceoryx2 as iox2
 
         iox2.set_log_level(iox2.LogLevel.Error)
