@@ -49,7 +49,7 @@ class Plan:
     def sources_of(self, analyzer: int) -> list[int]:
         """Return the numbers of the sources that deliver what analyzer number *analyzer* judges.
 
-        All sources for one that judges nothing, so that it ends when they do.
+        For one that judges nothing all of them, so that it ends when they do.
         """
         found = {rule.source for rule in self.rules_of(analyzer)}
         return sorted(found or range(len(self.sources)))
@@ -127,7 +127,7 @@ def deal(judged: Iterable[int], signals: int, analyzers: int) -> NDArray[np.uint
     rules = np.bincount(np.fromiter(judged, np.int64), minlength=signals)
     # Where the middle of a signal's rules lies when all rules are laid in a row.
     middle = np.cumsum(rules) - rules / 2
-    owner = middle * analyzers / max(rules.sum(), 1)
+    owner: NDArray[np.float64] = middle * analyzers / max(int(rules.sum()), 1)
     return np.minimum(owner, analyzers - 1).astype(np.uint8)
 
 

@@ -26,6 +26,9 @@ class Rhythm:
         period_ns: From one moment to the next; 0: no moments, nobody waits.
         after_ns: How long after the multiples of the period the moments are; no more than a
             quarter of the period.
+
+    Attributes:
+        period_ns: As given.
     """
 
     def __init__(self, clock: Clock, period_ns: int, after_ns: int = 0) -> None:
