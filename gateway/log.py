@@ -16,7 +16,7 @@ LogFormat = Literal["text", "json"]
 
 class _TextFormatter(logging.Formatter):
     # UTC, as alarm events are printed: the two are read side by side.
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s", "%H:%M:%S")
