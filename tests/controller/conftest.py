@@ -43,6 +43,9 @@ class Controller:
         self.up()
 
     def up(self, *settings: str) -> None:
+        statistics = Path("/sys/class/net") / self.name / "statistics"
+        self._sent_before = int((statistics / "tx_packets").read_text())
+        ip("link", "set", self.name, "txqueuelen", "1000")
         ip("link", "set", self.name, "up", "type", "can", "bitrate", str(BIT_RATE), *settings)
 
     def down(self) -> None:
@@ -51,6 +54,12 @@ class Controller:
     def details(self) -> str:
         """Return what `ip -details -statistics link` says."""
         return ip("-details", "-statistics", "link", "show", self.name)
+
+    def wait_until_sent(self, frames: int) -> None:
+        """Wait until it has sent so many frames since it was brought up."""
+        sent = Path("/sys/class/net") / self.name / "statistics" / "tx_packets"
+        while int(sent.read_text()) - self._sent_before < frames:
+            os.sched_yield()
 
     def join(self) -> socket.socket:
         """Return a CAN_RAW socket on it, as another program would open it."""

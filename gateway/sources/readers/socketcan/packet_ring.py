@@ -158,7 +158,7 @@ class PacketRing:
         sizes = block.sizes[these]
         self._rows.copy(count, block.frames[these])
         times = self._rows.t_ns[:count]
-        np.multiply(block.seconds[these], NS_PER_S, out=times)
+        np.multiply(block.seconds[these], NS_PER_S, out=times, dtype=np.int64)
         times += block.ns[these]
         self._rows.tidy(count, sizes)
         self._order_memory()  # all was read before the kernel may write there

@@ -114,7 +114,7 @@ class SocketCanReader:
             raise LinkLostError(f"{self._link.name}: {error.strerror}", state) from error
         self._times.look()
         if count:
-            self._stamp(frames[:count], receiver, more=count == len(frames))
+            self._stamp(frames[:count], receiver)
         # Whoever lost something is behind, and gets full batches.
         if count == len(frames) or self._times.now_ns - self._asked_ns >= STATISTICS_NS:
             self._count("kernel", receiver.dropped())
@@ -142,10 +142,10 @@ class SocketCanReader:
                 failure = error  # the next one may need less
         raise LinkError(f"{name}: {failure.strerror}", LinkState.REFUSED) from failure
 
-    def _stamp(self, frames: Frames, receiver: Receiver, *, more: bool) -> None:
+    def _stamp(self, frames: Frames, receiver: Receiver) -> None:
         """Put the frames' times on CLOCK_MONOTONIC."""
         t_ns = frames["t_ns"]
-        self._times.convert(t_ns, more=more)
+        self._times.convert(t_ns)
         hardware_ns = receiver.hardware_ns
         if hardware_ns is not None and hardware_ns.any():
             stamped = hardware_ns != 0

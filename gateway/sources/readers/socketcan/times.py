@@ -39,33 +39,30 @@ class WallTimes:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.now_ns, self._offset_ns, _ = self._read()
-        self._before: tuple[int, int] | None = None
+        self._step: tuple[int, int, int] | None = None
 
     def look(self) -> None:
         """Look at the clocks: after frames have come, and before they are converted."""
         seen_ns, old_ns = self.now_ns, self._offset_ns
         self.now_ns, offset_ns, uncertain_ns = self._read()
-        if offset_ns > old_ns + uncertain_ns:
+        if abs(offset_ns - old_ns) > STEP_NS + uncertain_ns:
+            self._offset_ns = offset_ns
+            self._step = self._step or (seen_ns - uncertain_ns, old_ns, self.now_ns)
+        elif offset_ns > old_ns + uncertain_ns:
             self._offset_ns = offset_ns - uncertain_ns
         elif offset_ns < old_ns - uncertain_ns:
             self._offset_ns = offset_ns + uncertain_ns
-        if abs(self._offset_ns - old_ns) > STEP_NS and self._before is None:
-            self._before = seen_ns, old_ns
+        self._latest_ns = self.now_ns + uncertain_ns
 
-    def convert(self, times: Times, *, more: bool) -> None:
-        """Convert *times* in place.
-
-        Args:
-            times: Of frames that came before the last look, in the order of arrival.
-            more: Whether there may be others that came before it, and were not converted yet.
-        """
+    def convert(self, times: Times) -> None:
+        """Convert in place the *times* of frames that came before the last look, in their order."""
         times -= self._offset_ns
-        if self._before:
-            seen_ns, old_ns = self._before
-            impossible = (times < seen_ns) | (times > self.now_ns)
+        if self._step:
+            earliest_ns, old_ns, noticed_ns = self._step
+            impossible = (times < earliest_ns) | (times > self._latest_ns)
             times += np.where(impossible, self._offset_ns - old_ns, 0)
-            if not more:
-                self._before = None
+            if times[-1] > noticed_ns:
+                self._step = None  # what comes now came after it
 
     def _read(self) -> tuple[int, int, int]:
         """Return the monotonic time, what the wall clock is ahead of it, and how sure that is."""
