@@ -9,11 +9,11 @@ from typing import Self
 import numpy as np
 
 from gateway.clock import SYSTEM_CLOCK, Clock
-from gateway.config.model import CanConfig, Config
+from gateway.config.model import CanConfig, Config, FieldError, key_of
 from gateway.counters import Counters
 from gateway.decode.database import FrameDatabase
 from gateway.decode.frames import FrameDecoder
-from gateway.errors import LinkClosedError
+from gateway.errors import ConfigError, LinkClosedError
 from gateway.record import FRAME, SAMPLE, Samples
 from gateway.signals import SignalTable
 from gateway.sources.link import LinkState
@@ -35,6 +35,7 @@ class CanSource:
 
     Raises:
         DatabaseError: A database cannot be used.
+        ConfigError: The reader has no such option.
     """
 
     unit = "frames"
@@ -53,9 +54,18 @@ class CanSource:
         database = FrameDatabase.load([whole.resolve(file) for file in config.dbc])
         self.signals = database.register(signals, config.name)
         self._decoder = FrameDecoder([database], [self.signals], index)
-        self._reader = choose_reader(config, clock, self.counters)
+        try:
+            self._reader = choose_reader(config, clock, self.counters)
+        except FieldError as error:
+            where = key_of(config, error.key)
+            raise ConfigError(whole.file, where, error.got, error.expected) from None
         self._frames = np.zeros(BATCH, FRAME)
         self._open = False
+
+    @property
+    def tier(self) -> str:
+        """How its reader gets frames, in the reader's words; "" before it was opened."""
+        return self._reader.tier
 
     def select(self, wanted: Collection[int]) -> None:
         """See `Source`."""

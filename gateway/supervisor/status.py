@@ -115,12 +115,16 @@ class StatusReport:
         if spec.name in self._assembly.buses:
             unit = "commands"
         link = None
+        does = spec.does
         if spec.stage is Stage.PRODUCER:
-            link = row.read_facts().get("link", {"states": {}, "entered": {}})
+            facts = row.read_facts()
+            link = facts.get("link", {"states": {}, "entered": {}})
+            if tier := facts.get("tier"):
+                does += f" ({tier})"
         return {
             "name": spec.name,
             "stage": spec.stage.name.lower(),
-            "does": spec.does,
+            "does": does,
             "state": state,
             "link": link,
             "pid": child.pid,

@@ -15,7 +15,12 @@ class FrameReader(Protocol):
     Life cycle: constructed (owns nothing) -> `open` -> `close` (owns nothing, may be opened
     again). It is constructed with the source's `Counters`: what it knows to be lost, it counts
     there as received and lost; the frames it delivers are left to the caller to count.
+
+    Attributes:
+        tier: How the frames are got, as `gateway status` calls it; "" before it was opened.
     """
+
+    tier: str
 
     def open(self) -> None:
         """Join the bus.

@@ -75,6 +75,8 @@ class PythonCanReader:
         counters: Where what an adapter sends that is no frame is counted as lost, "malformed".
     """
 
+    tier = "python-can"
+
     def __init__(self, config: CanConfig, clock: Clock, counters: Counters) -> None:
         self._config = config
         self._clock = clock

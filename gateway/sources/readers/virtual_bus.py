@@ -93,6 +93,8 @@ class VirtualBusReader:
         counters: Where a frame that is cut off with the link is counted as lost.
     """
 
+    tier = "stream"
+
     def __init__(self, config: CanConfig, clock: Clock, counters: Counters) -> None:  # noqa: ARG002
         self._channel = config.channel
         self._name = config.name
