@@ -105,6 +105,7 @@ def test_frames_for_which_the_controller_had_no_room_are_counted(opened, bus):
     bus[0].wait_until_sent(20)
     registers.interrupts(enabled)
     registers.close()
+    node.send(classic(0x7FF, b"12345678"))  # one more, and the controller says so
     frames = read(reader, 6)
     assert frames["can_id"][:5].tolist() == [0, 1, 2, 3, 4]
     assert frames["can_id"][5] & CanId.ERROR
