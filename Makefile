@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # Test processes at a time: most tests wait most of the time.
-JOBS ?= 3
+JOBS ?= 2
 
 .PHONY: help demo test test-socketcan test-controller check bench install uninstall clean venv venv-test
 

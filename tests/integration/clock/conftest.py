@@ -15,6 +15,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -205,6 +206,25 @@ class Drive:
             begin_ns += ROUND_MS * MS
         self.bus.wait_until(begin_ns)
         return begins, settings
+
+    @contextlib.contextmanager
+    def idling(self):
+        """Go on sending what is on the bus at the end of a round while the block lasts."""
+        over = threading.Event()
+
+        def idle():
+            with contextlib.suppress(OSError):  # the gateway has left
+                while not over.wait(FRAME_MS / 1_000):
+                    for can_id, data in frames_at(ROUND_MS - FRAME_MS):
+                        self.bus.send(time.monotonic_ns(), can_id, data)
+
+        thread = threading.Thread(target=idle)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def status(self):
         done = subprocess.run(
