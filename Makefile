@@ -16,7 +16,7 @@ demo: venv  ## Run the simulated Formula 1 car; ARGS="--seconds 20" is passed on
 	@$(BIN)/gateway demo $(ARGS)
 
 test: venv-test  ## Run all tests; ARGS="-k ring" is passed on.
-	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 # Only the files that have such tests: to collect all others takes a minute on an emulated machine.
 marked = -m $(1) $$(grep -rl --include='test_*.py' 'mark\.$(1)' tests)
