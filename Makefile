@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Test processes at a time: most tests wait most of the time.
 JOBS ?= 2
 
-.PHONY: help demo test test-socketcan test-controller check bench install uninstall clean venv venv-test
+.PHONY: help demo test test-socketcan test-controller check bench soak install uninstall clean venv venv-test
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -37,6 +37,10 @@ check: venv-test  ## The fast lane: lint, types, imports, unit tests.
 bench: venv-test  ## Run the benchmarks, each beside its named peers.
 	$(BIN)/pip install --quiet '.[bench]' || echo "some peers cannot be installed here; the tables say which"
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+# ROW: one row of docs/reliability.md; SCALE: this part of the long forms' size.
+soak: venv-test  ## Hold every promise for hours; ROW=kills one of them, SCALE=0.1 a tenth of it.
+	$(BIN)/python -m pytest tests/reliability/$(ROW) --soak --scale $(or $(SCALE),1) -o faulthandler_timeout=0 -q $(ARGS)
 
 install:  ## Install as a service (sudo); PREFIX=/opt/gateway, DESTDIR= a folder that stands for /.
 	@PYTHON="$(PYTHON)" PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" sh systemd/install.sh install
