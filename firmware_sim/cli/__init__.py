@@ -1,0 +1,48 @@
+"""The command ``firmware-sim``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from firmware_sim.cli.run import bus, run
+from firmware_sim.errors import ScenarioError, SimError
+
+EXIT_INPUT = 2
+EXIT_FAILED = 3
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="embedded-gateway", prog_name="firmware-sim")
+def cli() -> None:
+    """Simulated hardware: CAN buses, serial devices, a Formula 1 car.
+
+    Any python-can program joins a bus by its name: can.Bus("can0", interface="firmware_sim").
+    """
+
+
+for _command in (run, bus):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line; end the process with its exit status."""
+    try:
+        cli(prog_name="firmware-sim", standalone_mode=False)
+    except ScenarioError as error:
+        _end(str(error), EXIT_INPUT)
+    except SimError as error:
+        _end(str(error), EXIT_FAILED)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        _end(error.format_message(), EXIT_INPUT)
+    except click.Abort:
+        sys.exit(EXIT_FAILED)
+    sys.exit(0)
+
+
+def _end(message: str, status: int) -> None:
+    print(f"firmware-sim: {message}", file=sys.stderr)
+    sys.exit(status)

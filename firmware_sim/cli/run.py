@@ -1,0 +1,73 @@
+"""``firmware-sim run`` and ``firmware-sim bus``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from firmware_sim.cli import options
+from firmware_sim.scenario import BusSection, Scenario, load_scenario
+from firmware_sim.simulation import Simulation
+
+
+@click.command()
+@click.argument("scenario", type=click.Path(path_type=Path))
+@options.seconds
+@click.option(
+    "--ports",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder for the links to serial ports, whatever the scenario says.",
+)
+@click.option(
+    "--namespace",
+    metavar="NAME",
+    default="",
+    help="Put NAME and a dot before the names of buses, so that several runs do not meet.",
+)
+@options.ready_fd
+@options.die_with_parent
+@options.log_format
+def run(
+    scenario: Path,
+    seconds: float | None,
+    ports: Path | None,
+    namespace: str,
+    ready_fd: int | None,
+    die_with_parent: bool,
+    log_format: str,
+) -> None:
+    """Run the devices of SCENARIO, a TOML file, until SIGINT or SIGTERM."""
+    loaded = load_scenario(scenario)
+    for bus_section in loaded.bus if namespace else ():
+        options.check_bus_name(f"{namespace}.{bus_section.name}", "--namespace")
+    if ports is None and loaded.scenario.ports is not None:
+        ports = scenario.parent / Path(loaded.scenario.ports).expanduser()
+    Simulation(loaded, ports=ports, namespace=namespace, log_format=log_format).run(
+        seconds=seconds, ready_fd=ready_fd, die_with_parent=die_with_parent
+    )
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@options.seconds
+@options.ready_fd
+@options.die_with_parent
+@options.log_format
+def bus(
+    names: tuple[str, ...],
+    seconds: float | None,
+    ready_fd: int | None,
+    die_with_parent: bool,
+    log_format: str,
+) -> None:
+    """Run empty CAN buses with these names, until SIGINT or SIGTERM."""
+    for name in names:
+        options.check_bus_name(name, "NAME")
+    if len(set(names)) < len(names):
+        raise click.BadParameter("got the same name twice", param_hint="NAME")
+    empty = Scenario(bus=tuple(BusSection(name=name) for name in names))
+    Simulation(empty, log_format=log_format).run(
+        seconds=seconds, ready_fd=ready_fd, die_with_parent=die_with_parent
+    )
