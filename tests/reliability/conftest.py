@@ -6,6 +6,7 @@ A row is a folder here. To add one:
    ``amount(short=20, long=1_000)``: short in ``make test``, where all rows together have 75 s; long
    in ``make soak``, or a part of that with ``make soak SCALE=0.1``. What cannot be short asks for
    the fixture ``long_form`` and is skipped in ``make test``.
+   A promised time is ``limit(seconds)``.
 2. Say what was measured, before asserting it: ``figure("1,000 kills, back within 0.9 s")``.
    Several figures of a row stand beside each other.
 3. Add a line to the table in docs/reliability.md: promise, how it is tested, the command
@@ -17,14 +18,29 @@ A row is a folder here. To add one:
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import re
+import select
+import signal
+import socket
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 from rich.console import Console
 from rich.table import Table
+
+from firmware_sim import wire
+from firmware_sim.client import connect
+from firmware_sim.testing import running_bus
+from gateway.errors import GatewayError
+from gateway.supervisor.instance import ask
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "reliability.md"
@@ -83,6 +99,13 @@ def amount(request):
 
 
 @pytest.fixture
+def limit(request):
+    """How many seconds something may take: as promised in `make soak`, which has the machine for
+    itself; in `make test` other tests run at the same time, and it may take four times as long."""
+    return lambda seconds: seconds if is_soak(request.config) else 4 * seconds
+
+
+@pytest.fixture
 def long_form(request):
     """Skip the test in `make test`: it has no short form."""
     if not is_soak(request.config):
@@ -122,3 +145,176 @@ def pytest_terminal_summary(terminalreporter, config):
             table.add_row(promise, how, row.command, "; ".join(figures), verdict)
     terminalreporter.ensure_newline()
     Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+# A gateway on a bus of its own, for the rows that need one.
+
+DBC = """VERSION ""
+BU_: Ecu Gateway
+BO_ 256 Count: 8 Ecu
+ SG_ N : 0|32@1+ (1,0) [0|4294967295] "" Gateway
+ SG_ LEVEL : 32|32@1+ (1,0) [0|4294967295] "" Gateway
+BO_ 512 Answer: 8 Gateway
+ SG_ CODE : 0|8@1+ (1,0) [0|255] "" Ecu
+"""
+LONG_S = 60
+"""Never waited for in full but by a test that fails."""
+
+
+class Node:
+    """A node of the bus that sends whole arrays of numbered frames."""
+
+    def __init__(self, channel):
+        self.socket, _ = connect(channel, wire.Hello("ecu"))
+        self.sent = 0
+
+    def send(self, numbers, levels=0):
+        """Send a Count for each of *numbers*."""
+        records = np.zeros(len(numbers), wire.RECORD)
+        records["can_id"], records["len"] = 256, 8
+        data = records["data"].view(np.uint32)
+        data[:, 0], data[:, 1] = numbers, levels
+        self.socket.sendall(records.tobytes())
+        self.sent += len(records)
+
+    def drain(self):
+        """Take what others have sent: who never reads would hold the bus up."""
+        with contextlib.suppress(BlockingIOError):
+            while self.socket.recv(1 << 16, socket.MSG_DONTWAIT):
+                pass
+
+
+class Bench:
+    """A folder with a configuration, and the gateway that runs there; what it prints is in files.
+
+    Attributes:
+        folder: Where the configuration, its database, and what is printed are.
+        process: The supervisor that was started last.
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.process = None
+        self.environment = {**os.environ, "RUNTIME_DIRECTORY": str(folder / "run")}
+        (folder / "car.dbc").write_text(DBC)
+
+    def configure(self, text):
+        (self.folder / "car.toml").write_text(text)
+
+    def start(self, *arguments, command=("-m", "gateway"), **environment):
+        """Start `gateway run`; it need not be ready yet."""
+        with (self.folder / "out").open("w") as out, (self.folder / "log").open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, *command, "run", "car.toml", *arguments],
+                cwd=self.folder,
+                env=self.environment | environment,
+                stdout=out,
+                stderr=log,
+            )
+
+    @property
+    def log(self):
+        return (self.folder / "log").read_text()
+
+    @property
+    def printed(self):
+        return (self.folder / "out").read_text()
+
+    def events(self):
+        """Return the events in the journal."""
+        lines = (self.folder / "journal.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+    def status(self):
+        """Return the status as `gateway status --json` shows it; None if nobody answers."""
+        for path in (self.folder / "run").glob("*.sock"):
+            with contextlib.suppress(GatewayError):
+                return ask(path, {"request": "status"})
+        return None
+
+    def until(self, condition, seconds=LONG_S, what="the status that is waited for"):
+        """Return the first status for which *condition* holds, and the seconds it took."""
+        since = time.monotonic()
+        while True:
+            status = self.status()
+            took = time.monotonic() - since
+            if status is not None and condition(status):
+                return status, took
+            assert self.process.poll() is None, f"the gateway ended: {self.log}"
+            assert took < seconds, f"{what}: not within {seconds} s; {status}; {self.log[-2000:]}"
+            nap()
+
+    def running(self):
+        """Wait until all processes run and samples have come through; return the seconds."""
+        return self.until(
+            lambda status: (
+                all(each["state"] == "running" for each in status["processes"])
+                and all(
+                    entry["delivered"]
+                    for entry in status["ledger"]
+                    if entry["stage"].startswith("samples")
+                )
+            ),
+            what="a start",
+        )[1]
+
+    def end(self, number=signal.SIGTERM, seconds=LONG_S):
+        """Ask the gateway to stop; return the seconds that took."""
+        since = time.monotonic()
+        self.process.send_signal(number)
+        self.process.wait(seconds)
+        return time.monotonic() - since
+
+    def kill(self):
+        """Kill the supervisor; return the seconds until it and its children were gone."""
+        since = time.monotonic()
+        status = self.status()
+        fds = [
+            fd
+            for each in (status or {"processes": []})["processes"]
+            if each["pid"] and (fd := open_pidfd(each["pid"])) is not None
+        ]
+        self.process.kill()
+        self.process.wait()
+        try:
+            for fd in fds:
+                assert select.select([fd], [], [], LONG_S)[0], "an orphan"
+        finally:
+            for fd in fds:
+                os.close(fd)
+        return time.monotonic() - since
+
+
+def open_pidfd(pid):
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+
+
+def nap(seconds=0.01):
+    """The pause between two looks at something that cannot be waited for."""
+    select.select([], [], [], seconds)
+
+
+@pytest.fixture
+def bench(tmp_path):
+    bench = Bench(tmp_path)
+    yield bench
+    if bench.process is not None and bench.process.poll() is None:
+        bench.kill()
+
+
+@pytest.fixture
+def channel():
+    """The name of a running bus."""
+    with running_bus() as name:
+        yield name
+
+
+@pytest.fixture
+def node(channel):
+    """A node of that bus, which sends."""
+    made = Node(channel)
+    yield made
+    made.socket.close()
