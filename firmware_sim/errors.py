@@ -7,6 +7,8 @@
      |    +-- BusNotRunning     nobody does
      +-- PortError         a pty or its link cannot be made  -> exit status 3
      +-- WireError         a peer broke the bus protocol     -> it is disconnected, by name
+     +-- RequestError      a running scenario cannot do what it is asked to -> told who asked
+     +-- ControlError      no running scenario answers       -> exit status 3
 
 A caller decides what to do from the *class*; the message is for the human.
 """
@@ -57,3 +59,23 @@ class PortError(SimError):
 
 class WireError(SimError):
     """A peer sent what the bus protocol does not allow."""
+
+
+class RequestError(SimError):
+    """What a running scenario is asked for is wrong; nothing of it was done.
+
+    Attributes:
+        where: The key of the request, or of the scenario file, at which it is wrong.
+        got: What was found, as it should be shown.
+        expected: What would be right.
+    """
+
+    def __init__(self, where: str, got: object, expected: str) -> None:
+        self.where = where
+        self.got = got
+        self.expected = expected
+        super().__init__(f"{where}: got {got}, expected {expected}" if where else expected)
+
+
+class ControlError(SimError):
+    """There is no running scenario to ask, or it does not answer."""

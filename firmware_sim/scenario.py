@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,16 +16,8 @@ from firmware_sim.bus import PATIENCE_NS, QUEUE_FRAMES
 from firmware_sim.devices.gps import START
 from firmware_sim.devices.load import Load
 from firmware_sim.errors import ScenarioError
-
-_NAME = r"^[A-Za-z0-9_-]{1,32}$"
-_NAME_IN_WORDS = "1 to 32 letters, digits, '_' or '-'"
-
-Name = Annotated[str, Meta(pattern=_NAME)]
-Positive = Annotated[int, Meta(gt=0)]
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the file. Unknown keys are errors."""
+from firmware_sim.explain import explained, listed, value_at
+from firmware_sim.section import DeviceSection, Name, Positive, Section
 
 
 class ScenarioSection(Section, frozen=True, kw_only=True):
@@ -57,53 +48,46 @@ class BusSection(Section, frozen=True, kw_only=True):
     patience_s: Annotated[float, Meta(ge=0, le=3600)] = PATIENCE_NS / 1e9
 
 
-class F1CarSection(Section, frozen=True, kw_only=True, tag="f1-car", tag_field="type"):
-    """``[[device]]`` with ``type = "f1-car"``: the Formula 1 car's ECUs.
+class F1CarSection(DeviceSection, frozen=True, kw_only=True, tag="f1-car", tag_field="type"):
+    """``[[device]]`` with ``type = "f1-car"``: the Formula 1 car's ECUs. A GPS names it.
 
     Attributes:
-        name: Its name; a GPS refers to it.
         bus: The bus that its ECUs are on.
     """
 
-    name: Name
     bus: str
 
 
-class GpsSection(Section, frozen=True, kw_only=True, tag="gps", tag_field="type"):
+class GpsSection(DeviceSection, frozen=True, kw_only=True, tag="gps", tag_field="type"):
     """``[[device]]`` with ``type = "gps"``: an NMEA 0183 receiver in a car.
 
     Attributes:
-        name: Its name.
         car: The device that carries it.
         port: The name of its serial port, a link in the folder of ports.
         start: The time at the simulation's start, 1980 to 2079; UTC unless it says otherwise.
     """
 
-    name: Name
     car: str
     port: Name
     start: datetime.datetime = START
 
 
-class SlcanSection(Section, frozen=True, kw_only=True, tag="slcan", tag_field="type"):
+class SlcanSection(DeviceSection, frozen=True, kw_only=True, tag="slcan", tag_field="type"):
     """``[[device]]`` with ``type = "slcan"``: a serial-line CAN adapter.
 
     Attributes:
-        name: Its name on the bus.
         bus: The bus that it is on.
         port: The name of its serial port, a link in the folder of ports.
     """
 
-    name: Name
     bus: str
     port: Name
 
 
-class LoadSection(Section, frozen=True, kw_only=True, tag="load", tag_field="type"):
+class LoadSection(DeviceSection, frozen=True, kw_only=True, tag="load", tag_field="type"):
     """``[[device]]`` with ``type = "load"``: numbered frames at a steady rate.
 
     Attributes:
-        name: Its name on the bus.
         bus: The bus that it loads.
         rate: Frames a second.
         first_id: The lowest id; above 0x7FF they are extended ones.
@@ -113,7 +97,6 @@ class LoadSection(Section, frozen=True, kw_only=True, tag="load", tag_field="typ
         period_ms: Milliseconds from batch to batch.
     """
 
-    name: Name
     bus: str
     rate: Annotated[int, Meta(gt=0, le=1_000_000)]
     first_id: Annotated[int, Meta(ge=0, le=0x1FFFFFFF)] = 0x100
@@ -140,7 +123,7 @@ class LoadSection(Section, frozen=True, kw_only=True, tag="load", tag_field="typ
         )
 
 
-DeviceSection = F1CarSection | GpsSection | SlcanSection | LoadSection
+AnyDevice = F1CarSection | GpsSection | SlcanSection | LoadSection
 
 
 class Scenario(Section, frozen=True, kw_only=True):
@@ -148,7 +131,7 @@ class Scenario(Section, frozen=True, kw_only=True):
 
     scenario: ScenarioSection = ScenarioSection()
     bus: tuple[BusSection, ...] = ()
-    device: tuple[DeviceSection, ...] = ()
+    device: tuple[AnyDevice, ...] = ()
 
 
 def load_scenario(file: Path) -> Scenario:
@@ -173,7 +156,8 @@ def load_scenario(file: Path) -> Scenario:
     try:
         scenario = msgspec.convert(document, Scenario)
     except msgspec.ValidationError as error:
-        raise _explained(file, document, str(error)) from None
+        fault = explained(document, str(error), lambda path: _keys(document, path), _tags)
+        raise ScenarioError(file, *fault) from None
     _check(file, scenario)
     return scenario
 
@@ -233,58 +217,23 @@ def _check_load(file: Path, where: str, load: LoadSection) -> None:
 
 def _one_of(file: Path, where: str, got: str, names: Iterable[str]) -> None:
     if got not in names:
-        known = ", ".join(map(repr, names)) or "one that the scenario has, and it has none"
-        raise ScenarioError(file, where, repr(got), f"one of {known}" if names else known)
+        known = listed(names)
+        expected = f"one of {known}" if known else "one that the scenario has, and it has none"
+        raise ScenarioError(file, where, repr(got), expected)
 
 
-_AT = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?", re.DOTALL)
-_MISSING = re.compile(r"Object missing required field `(.+)`")
-_UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
-_EXPECTED = re.compile(r"Expected (.+?)(?:, got .+)?", re.DOTALL)
 _TYPES = {
-    section.__struct_config__.tag: section.__struct_fields__ for section in get_args(DeviceSection)
+    section.__struct_config__.tag: section.__struct_fields__ for section in get_args(AnyDevice)
 }
 
 
-def _explained(file: Path, document: dict[str, Any], message: str) -> ScenarioError:
-    """Return what msgspec said, as file, key, found, expected."""
-    match = _AT.fullmatch(message)
-    what, path = (match["what"], match["path"] or "") if match else (message, "")
-    value = _value_at(document, path)
-    if missing := _MISSING.fullmatch(what):
-        return ScenarioError(file, _join(path, missing[1]), "nothing", "a value")
-    if unknown := _UNKNOWN.fullmatch(what):
-        return ScenarioError(
-            file, _join(path, unknown[1]), "an unknown key", f"one of {_keys_at(document, path)}"
-        )
-    if path.endswith(".type"):
-        return ScenarioError(file, path, repr(value), f"one of {', '.join(map(repr, _TYPES))}")
-    if "matching regex" in what:
-        return ScenarioError(file, path, repr(value), _NAME_IN_WORDS)
-    if "RFC3339" in what:
-        return ScenarioError(file, path, repr(value), "a date and time: 2026-07-05T14:00:00Z")
-    expected = _EXPECTED.fullmatch(what)
-    shown = repr(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
-    return ScenarioError(file, path, shown, expected[1].replace("`", "") if expected else what)
-
-
-def _join(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key
-
-
-def _value_at(document: Any, path: str) -> Any:  # noqa: ANN401 - whatever TOML can hold
-    for step in re.findall(r"[^.\[\]]+", path):
-        document = document[int(step)] if isinstance(document, list) else document[step]
-    return document
-
-
-def _keys_at(document: dict[str, Any], path: str) -> str:
+def _keys(document: dict[str, Any], path: str) -> tuple[str, ...]:
     if path.startswith("device"):
-        keys: tuple[str, ...] = ("type", *_TYPES[_value_at(document, path)["type"]])
-    elif path.startswith("bus"):
-        keys = BusSection.__struct_fields__
-    elif path:
-        keys = ScenarioSection.__struct_fields__
-    else:
-        keys = Scenario.__struct_fields__
-    return ", ".join(map(repr, keys))
+        return ("type", *_TYPES[value_at(document, path)["type"]])
+    if path.startswith("bus"):
+        return BusSection.__struct_fields__
+    return ScenarioSection.__struct_fields__ if path else Scenario.__struct_fields__
+
+
+def _tags(path: str) -> str:
+    return f"one of {listed(_TYPES)}" if path.endswith(".type") else ""

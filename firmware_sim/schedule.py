@@ -66,6 +66,11 @@ class Schedule:
             entry = _Entry(device.due_ns, order, device, outlet, group or device)
             heapq.heappush(self._heap, entry)
 
+    @property
+    def now_ns(self) -> int:
+        """Nanoseconds since the start."""
+        return self._clock_ns() - self._start_ns
+
     def start(self) -> None:
         """Let the devices' time begin now."""
         self._start_ns = self._clock_ns()

@@ -18,13 +18,15 @@ from typing import Any, assert_never
 
 from firmware_sim import loop
 from firmware_sim.bus import Bus
+from firmware_sim.control import ControlServer
 from firmware_sim.devices.f1_car import F1Car
 from firmware_sim.devices.gps import Gps
 from firmware_sim.errors import SimError
 from firmware_sim.links import BusOutlet, PortOutlet, SlcanLink
 from firmware_sim.ports import PtyPort
+from firmware_sim.rig import Member, Rig
 from firmware_sim.scenario import (
-    DeviceSection,
+    AnyDevice,
     F1CarSection,
     GpsSection,
     LoadSection,
@@ -47,6 +49,7 @@ class Simulation:
         scenario: What there is.
         ports: Folder for the links to serial ports; made when the first is.
         namespace: Goes before the names of buses, with a dot, so that several may run at once.
+        control: The name of the control socket; None takes the namespace, or the process's number.
         log_format: "text", or "json" for a JSON object a line.
     """
 
@@ -56,13 +59,17 @@ class Simulation:
         *,
         ports: Path | None = None,
         namespace: str = "",
+        control: str | None = None,
         log_format: str = "text",
     ) -> None:
         self._scenario = scenario
         self._folder = ports or default_ports(namespace)
         self._log_format = log_format
         before = f"{namespace}." if namespace else ""
-        self._buses = {
+        self._control = control or namespace or str(os.getpid())
+        self._schedule = Schedule()
+        self._rig = Rig(lambda: self._schedule.now_ns)
+        self._rig.buses = {
             bus.name: Bus(
                 before + bus.name,
                 queue_frames=bus.queue,
@@ -70,7 +77,6 @@ class Simulation:
             )
             for bus in scenario.bus
         }
-        self._ports: dict[str, PtyPort] = {}
         self._cars: dict[str, F1Car] = {}
 
     def run(
@@ -100,10 +106,13 @@ class Simulation:
             stop: list[int] = []
             selector.register(stopped.fd, selectors.EVENT_READ, stop.append)
             servers: list[BusServer] = []
-            for name, bus in self._buses.items():
+            for name, bus in self._rig.buses.items():
                 servers.append(stack.enter_context(BusServer(bus, selector)))
                 self._say("bus", name=name, channel=bus.name, bit_rate=bus.bit_rate)
-            schedule = Schedule()
+            schedule = self._schedule
+            control = ControlServer(self._control, self._rig, selector, schedule.settle)
+            stack.enter_context(control)
+            self._say("control", name=control.name)
             links: list[SlcanLink] = []
             for device in self._scenario.device:
                 links += self._place(device, schedule, selector, stack)
@@ -125,13 +134,15 @@ class Simulation:
 
     def _place(
         self,
-        device: DeviceSection,
+        device: AnyDevice,
         schedule: Schedule,
         selector: selectors.BaseSelector,
         stack: ExitStack,
     ) -> list[SlcanLink]:
         """Make *device* and join it to its bus or port; return the links it needs in the loop."""
         seed = f"{self._scenario.scenario.seed}/{device.name}"
+        member = Member(device.name, str(device.__struct_config__.tag))
+        self._rig.members[device.name] = member
         match device:
             case F1CarSection():
                 # Here, because cantools takes longer to import than an empty bus to start.
@@ -139,18 +150,22 @@ class Simulation:
 
                 car = self._car(device.name)
                 for ecu in f1_ecus(car, seed):
-                    schedule.add(ecu, BusOutlet(self._buses[device.bus], ecu.name), group=car)
+                    member.parts.append(ecu)
+                    schedule.add(ecu, BusOutlet(self._rig.buses[device.bus], ecu.name), group=car)
             case GpsSection():
                 car = self._car(device.car)
                 gps = Gps(device.name, car, seed=seed, start=device.start)
+                member.parts.append(gps)
                 port = self._open(device.name, device.port, stack)
                 schedule.add(gps, PortOutlet(port, selector), group=car)
             case LoadSection():
-                outlet = BusOutlet(self._buses[device.bus], device.name)
-                schedule.add(device.make(seed), outlet)
+                outlet = BusOutlet(self._rig.buses[device.bus], device.name)
+                load = device.make(seed)
+                member.parts.append(load)
+                schedule.add(load, outlet)
             case SlcanSection():
                 port = self._open(device.name, device.port, stack, flow_control=True)
-                return [SlcanLink(device.name, self._buses[device.bus], port, selector)]
+                return [SlcanLink(device.name, self._rig.buses[device.bus], port, selector)]
             case _:
                 assert_never(device)
         return []
@@ -165,16 +180,16 @@ class Simulation:
     ) -> PtyPort:
         port = PtyPort(self._folder / name, flow_control=flow_control)
         stack.enter_context(port)
-        self._ports[device] = port
+        self._rig.ports[device] = port
         self._say("port", device=device, path=str(port.path))
         return port
 
     def _account(self) -> None:
-        for name, bus in self._buses.items():
+        for name, bus in self._rig.buses.items():
             self._say("carried", bus=name, frames=bus.frames)
             for report in bus.report():
                 self._say("node", bus=name, **asdict(report))
-        for device, port in self._ports.items():
+        for device, port in self._rig.ports.items():
             self._say("sent", device=device, bytes=port.written, dropped=port.dropped)
 
     def _say(self, event: str, **facts: Any) -> None:  # noqa: ANN401 - whatever JSON can carry

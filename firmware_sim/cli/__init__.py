@@ -6,8 +6,9 @@ import sys
 
 import click
 
+from firmware_sim.cli.control import release, reset, set_, state
 from firmware_sim.cli.run import bus, run
-from firmware_sim.errors import ScenarioError, SimError
+from firmware_sim.errors import RequestError, ScenarioError, SimError
 
 EXIT_INPUT = 2
 EXIT_FAILED = 3
@@ -22,7 +23,7 @@ def cli() -> None:
     """
 
 
-for _command in (run, bus):
+for _command in (run, bus, state, set_, release, reset):
     cli.add_command(_command)
 
 
@@ -30,7 +31,7 @@ def main() -> None:
     """Run the command line; end the process with its exit status."""
     try:
         cli(prog_name="firmware-sim", standalone_mode=False)
-    except ScenarioError as error:
+    except (ScenarioError, RequestError) as error:
         _end(str(error), EXIT_INPUT)
     except SimError as error:
         _end(str(error), EXIT_FAILED)

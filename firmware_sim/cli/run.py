@@ -26,6 +26,11 @@ from firmware_sim.simulation import Simulation
     default="",
     help="Put NAME and a dot before the names of buses, so that several runs do not meet.",
 )
+@click.option(
+    "--control",
+    metavar="NAME",
+    help="Take requests under NAME rather than the namespace's, or the process's number.",
+)
 @options.ready_fd
 @options.die_with_parent
 @options.log_format
@@ -34,6 +39,7 @@ def run(
     seconds: float | None,
     ports: Path | None,
     namespace: str,
+    control: str | None,
     ready_fd: int | None,
     die_with_parent: bool,
     log_format: str,
@@ -44,9 +50,9 @@ def run(
         options.check_bus_name(f"{namespace}.{bus_section.name}", "--namespace")
     if ports is None and loaded.scenario.ports is not None:
         ports = scenario.parent / Path(loaded.scenario.ports).expanduser()
-    Simulation(loaded, ports=ports, namespace=namespace, log_format=log_format).run(
-        seconds=seconds, ready_fd=ready_fd, die_with_parent=die_with_parent
-    )
+    Simulation(
+        loaded, ports=ports, namespace=namespace, control=control, log_format=log_format
+    ).run(seconds=seconds, ready_fd=ready_fd, die_with_parent=die_with_parent)
 
 
 @click.command()

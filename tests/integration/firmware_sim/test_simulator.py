@@ -183,6 +183,7 @@ def test_the_run_ends_after_its_seconds_and_tells_its_ledger_as_json(scenario, n
     assert (done.returncode, done.stderr) == (0, "")
     assert [json.loads(line) for line in done.stdout.splitlines()] == [
         {"event": "bus", "name": "can0", "channel": f"{namespace}.can0", "bit_rate": 0},
+        {"event": "control", "name": namespace},
         {"event": "port", "device": "adapter", "path": str(ports / "slcan0")},
         {"event": "READY"},
         {"event": "carried", "bus": "can0", "frames": 50},

@@ -80,7 +80,8 @@ def test_an_empty_scenario_has_nothing_in_it(scenario):
         ),
         pytest.param(
             CAR + "colour='red'",
-            "device[0].colour: got an unknown key, expected one of 'type', 'name', 'bus'",
+            "device[0].colour: got an unknown key, expected one of 'type', 'name', "
+            "'initial', 'bus'",
             id="unknown key of a device",
         ),
         pytest.param("[[bus]]", "bus[0].name: got nothing, expected a value", id="no name"),
@@ -122,7 +123,9 @@ def test_an_empty_scenario_has_nothing_in_it(scenario):
             id="unknown type",
         ),
         pytest.param(
-            "[[device]]\nname='a'", "device[0].type: got nothing, expected a value", id="no type"
+            "[[device]]\nname='a'",
+            "device[0].type: got nothing, expected one of 'f1-car', 'gps', 'slcan', 'load'",
+            id="no type",
         ),
         pytest.param(
             CAR.replace('bus = "can0"', 'bus = "can1"'),

@@ -1,0 +1,277 @@
+r"""The control socket of a running scenario: a JSON object a line in, one a line out, in order.
+
+    {"do": "state"}
+    {"do": "set", "device": "car", "values": {"ENGINE_TEMP": 125.0}}
+    {"do": "release", "device": "car", "inputs": ["ENGINE_TEMP"]}     without inputs: all
+    {"do": "reset", "device": "car"}
+
+It is a Unix stream socket with the abstract name ``\0firmware-sim-control/<name>``. An answer has
+``"ok": true`` and what was asked for, or ``"ok": false`` and ``"error"``, a line.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, get_args
+
+import msgspec
+
+from firmware_sim.errors import ControlError, RequestError
+from firmware_sim.explain import explained, listed
+from firmware_sim.rig import Rig
+
+LOG = logging.getLogger(__name__)
+
+ADDRESS = "\0firmware-sim-control/"
+"""What goes before a scenario's name."""
+
+ANSWER_TIMEOUT_S = 10.0
+"""A scenario answers at once; this only ends the wait for one whose process is stopped."""
+
+LONGEST_LINE = 1 << 20
+_READ_BYTES = 1 << 16
+_BACKLOG = 16
+
+
+class _Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="do"):
+    pass
+
+
+class State(_Request, frozen=True, tag="state"):
+    """What is there, and how is it?"""
+
+
+class Set(_Request, frozen=True, tag="set"):
+    """Hold inputs of a device at values."""
+
+    device: str
+    values: dict[str, float]
+
+
+class Release(_Request, frozen=True, tag="release"):
+    """Let inputs follow the simulation again; all of them where none is named."""
+
+    device: str
+    inputs: list[str] | None = None
+
+
+class Reset(_Request, frozen=True, tag="reset"):
+    """Have a device begin again from its boot."""
+
+    device: str
+
+
+Request = State | Set | Release | Reset
+
+_KEYS = {kind.__struct_config__.tag: ("do", *kind.__struct_fields__) for kind in get_args(Request)}
+
+
+class ControlServer:
+    """Answers requests to a running scenario, in its loop.
+
+    Args:
+        name: Other processes find it by this.
+        rig: What requests act on.
+        selector: The loop's: its keys carry what to call when ready.
+        catch_up: Called before a request is obeyed: brings the simulation up to now.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        rig: Rig,
+        selector: selectors.BaseSelector,
+        catch_up: Callable[[], object],
+    ) -> None:
+        self.name = name
+        self._rig = rig
+        self._selector = selector
+        self._catch_up = catch_up
+        self._listener: socket.socket | None = None
+        self._clients: set[_Client] = set()
+
+    def __enter__(self) -> Self:
+        """Take the name.
+
+        Raises:
+            ControlError: Another process has it.
+        """
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            listener.bind(ADDRESS + self.name)
+        except OSError as error:
+            listener.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise ControlError(f"another scenario is controlled as {self.name!r}") from None
+        listener.listen(_BACKLOG)
+        self._listener = listener
+        self._selector.register(listener, selectors.EVENT_READ, self._accept)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for client in tuple(self._clients):
+            self._drop(client)
+        if self._listener is not None:
+            self._selector.unregister(self._listener)
+            self._listener.close()
+            self._listener = None
+
+    def obey(self, line: bytes) -> dict[str, Any]:
+        """Do what *line* asks for; return the answer."""
+        try:
+            self._catch_up()
+            return {"ok": True, **self._done(_parsed(line))}
+        except RequestError as error:
+            return {"ok": False, "error": str(error)}
+
+    def _done(self, request: Request) -> dict[str, Any]:
+        match request:
+            case State():
+                return {**self._rig.state(), "monotonic_ns": time.monotonic_ns()}
+            case Set():
+                self._rig.set(request.device, request.values)
+            case Release():
+                self._rig.release(request.device, request.inputs)
+            case Reset():
+                self._rig.reset(request.device)
+        return {}
+
+    def _accept(self, _events: int) -> None:
+        assert self._listener is not None  # noqa: S101 - registered only while it is open
+        try:
+            sock, _ = self._listener.accept()
+        except BlockingIOError:
+            return  # it gave up before we looked
+        except OSError as error:
+            LOG.warning("control %s: nobody can join: %s", self.name, error.strerror)
+            return
+        sock.setblocking(False)
+        client = _Client(sock)
+        self._clients.add(client)
+        self._selector.register(
+            sock, selectors.EVENT_READ, lambda events: self._serve(client, events)
+        )
+
+    def _serve(self, client: _Client, events: int) -> None:
+        try:
+            if events & selectors.EVENT_READ:
+                data = client.sock.recv(_READ_BYTES)
+                if not data:
+                    self._drop(client)
+                    return
+                *lines, client.partial = (client.partial + data).split(b"\n")
+                for line in lines:
+                    client.answers += json.dumps(self.obey(line)).encode() + b"\n"
+            if client.answers:
+                del client.answers[: client.sock.send(client.answers, socket.MSG_NOSIGNAL)]
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError:
+            self._drop(client)
+            return
+        if len(client.partial) > LONGEST_LINE or len(client.answers) > LONGEST_LINE:
+            LOG.warning("control %s: dropped one that does not keep to lines", self.name)
+            self._drop(client)
+            return
+        writes = selectors.EVENT_WRITE if client.answers else 0
+        key = self._selector.get_key(client.sock)
+        if key.events != selectors.EVENT_READ | writes:
+            self._selector.modify(client.sock, selectors.EVENT_READ | writes, key.data)
+
+    def _drop(self, client: _Client) -> None:
+        self._clients.discard(client)
+        self._selector.unregister(client.sock)
+        client.sock.close()
+
+
+class _Client:
+    """A connected socket."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.partial = b""
+        self.answers = bytearray()
+
+
+def ask(name: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Send *request* to the scenario controlled as *name*; return its answer.
+
+    Raises:
+        ControlError: It is not running, or does not answer.
+        RequestError: It refused.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.settimeout(ANSWER_TIMEOUT_S)
+            sock.connect(ADDRESS + name)
+            sock.sendall(json.dumps(request).encode() + b"\n")
+            with sock.makefile("rb") as answers:
+                line = answers.readline()
+    except TimeoutError:
+        raise ControlError(
+            f"scenario {name!r} has not answered for {ANSWER_TIMEOUT_S:g} s"
+        ) from None
+    except OSError:
+        raise ControlError(f"no scenario is controlled as {name!r}") from None
+    if not line:
+        raise ControlError(f"scenario {name!r} ended before it answered")
+    answer: dict[str, Any] = json.loads(line)
+    if not answer["ok"]:
+        raise RequestError("", "", answer["error"])
+    return answer
+
+
+def running_scenarios() -> list[str]:
+    """Return the control names on this machine (in this network namespace), sorted."""
+    prefix = "@" + ADDRESS[1:]
+    lines = Path("/proc/net/unix").read_text().splitlines()[1:]
+    # The connections to it have its name, too.
+    return sorted({line.split(prefix, 1)[1] for line in lines if prefix in line})
+
+
+def only_scenario() -> str:
+    """Return the control name of the one scenario that runs on this machine.
+
+    Raises:
+        ControlError: There is none, or more than one.
+    """
+    names = running_scenarios()
+    if len(names) != 1:
+        found = f"{listed(names)}: choose one with --control" if names else "none"
+        raise ControlError(f"got {found}, expected one running scenario")
+    return names[0]
+
+
+def _parsed(line: bytes) -> Request:
+    try:
+        document = msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        raise RequestError("request", repr(line[:80].decode(errors="replace")), "JSON") from None
+    try:
+        request: Request = msgspec.convert(document, Request)
+    except msgspec.ValidationError as error:
+        fault = explained(document, str(error), lambda _: _keys(document), _tags)
+        raise RequestError(*fault) from None
+    return request
+
+
+def _keys(document: object) -> tuple[str, ...]:
+    return _KEYS[document["do"]] if isinstance(document, dict) else ()
+
+
+def _tags(path: str) -> str:
+    return f"one of {listed(_KEYS)}" if path == "do" else ""

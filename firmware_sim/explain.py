@@ -1,0 +1,77 @@
+"""What msgspec says of a wrong document, as a person needs it: where, what was found, expected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from firmware_sim.section import NAME_IN_WORDS
+
+Keys = Callable[[str], Iterable[str]]
+"""Which keys there may be in the table at a path."""
+
+_AT = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(.+)`")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
+_EXPECTED = re.compile(r"Expected (.+?)(?:, got .+)?", re.DOTALL)
+
+
+class Explanation(NamedTuple):
+    """What is wrong: at which key, what was found there, and what would be right."""
+
+    where: str
+    got: str
+    expected: str
+
+
+def explained(
+    document: object, message: str, keys: Keys, tags: Callable[[str], str]
+) -> Explanation:
+    """Return what msgspec said about *document*.
+
+    Args:
+        document: What was converted.
+        message: What msgspec said.
+        keys: The keys that a table may have.
+        tags: What the value at the path of a tag may be, in words; "" where there is none.
+    """
+    match = _AT.fullmatch(message)
+    what, path = (match["what"], match["path"] or "") if match else (message, "")
+    if missing := _MISSING.fullmatch(what):
+        where = _join(path, missing[1])
+        return Explanation(where, "nothing", tags(where) or "a value")
+    if unknown := _UNKNOWN.fullmatch(what):
+        known = listed(keys(path))
+        return Explanation(_join(path, unknown[1]), "an unknown key", f"one of {known}")
+    value = value_at(document, path)
+    if choice := tags(path):
+        return Explanation(path, repr(value), choice)
+    if "matching regex" in what:
+        return Explanation(path, repr(value), NAME_IN_WORDS)
+    if "RFC3339" in what:
+        return Explanation(path, repr(value), "a date and time: 2026-07-05T14:00:00Z")
+    expected = _EXPECTED.fullmatch(what)
+    shown = repr(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
+    return Explanation(path, shown, expected[1].replace("`", "") if expected else what)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return *names*, each in quotes, with commas."""
+    return ", ".join(map(repr, names))
+
+
+def value_at(document: Any, path: str) -> Any:  # noqa: ANN401 - whatever TOML can hold
+    """Return what *document* has at *path*, as msgspec writes paths; None where it has nothing."""
+    for step in re.findall(r"[^.\[\]]+", path):
+        if isinstance(document, list):
+            document = document[int(step)]
+        elif isinstance(document, dict):
+            document = document.get(step)
+        else:
+            return None
+    return document
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key

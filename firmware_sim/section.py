@@ -1,0 +1,30 @@
+"""What the tables of a scenario file have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+NAME = r"^[A-Za-z0-9_-]{1,32}$"
+NAME_IN_WORDS = "1 to 32 letters, digits, '_' or '-'"
+
+Name = Annotated[str, Meta(pattern=NAME)]
+Positive = Annotated[int, Meta(gt=0)]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file. Unknown keys are errors."""
+
+
+class DeviceSection(Section, frozen=True, kw_only=True):
+    """What every ``[[device]]`` has; each type adds its own keys and its tag.
+
+    Attributes:
+        name: Its name: in the ledger, in requests, in faults.
+        initial: ``[device.initial]``: values that its inputs are held at from the start.
+    """
+
+    name: Name
+    initial: dict[str, float] = {}
