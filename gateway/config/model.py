@@ -6,15 +6,15 @@ file, or several tables of it, is checked in `gateway.config.consistency`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-import msgspec
-from msgspec import Meta
+from msgspec import Meta, field
 
 from gateway.clock import NS_PER_MS, NS_PER_S
+from gateway.config.polled import ModbusConfig, ObdConfig
+from gateway.config.section import Section, refuse_twins
 from gateway.config.show import as_toml, one_of
 from gateway.config.values import (
     BitRate,
@@ -50,10 +50,6 @@ __all__ = [
     "TransmitConfig",
     "key_of",
 ]
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the file. Unknown keys are errors."""
 
 
 class GatewayConfig(Section, frozen=True, kw_only=True):
@@ -117,7 +113,7 @@ class CanConfig(Section, frozen=True, kw_only=True, tag="can", tag_field="type")
     fd: bool = False
     dbc: tuple[FilePath, ...] = ()
     signals: tuple[Text, ...] = ()
-    options: dict[str, str | int | float | bool] = {}
+    options: dict[str, str | int | float | bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for key in ("interface", "channel", "bitrate", "fd"):
@@ -178,7 +174,7 @@ class FrameConfig(Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.fields:
             raise FieldError("fields", "nothing", "at least one field")
-        _refuse_twins("fields", "name", (field.name for field in self.fields))
+        refuse_twins("fields", "name", (field.name for field in self.fields))
 
 
 class SerialConfig(Section, frozen=True, kw_only=True, tag="serial", tag_field="type"):
@@ -231,9 +227,9 @@ class SerialConfig(Section, frozen=True, kw_only=True, tag="serial", tag_field="
             raise FieldError(
                 "separator", as_toml(self.separator), f"none for protocol = '{self.protocol}'"
             )
-        _refuse_twins("fields", "name", (field.name for field in self.fields))
-        _refuse_twins("frames", "name", (frame.name for frame in self.frames))
-        _refuse_twins("frames", "id", (frame.id for frame in self.frames))
+        refuse_twins("fields", "name", (field.name for field in self.fields))
+        refuse_twins("frames", "name", (frame.name for frame in self.frames))
+        refuse_twins("frames", "id", (frame.id for frame in self.frames))
 
 
 class ReplayConfig(Section, frozen=True, kw_only=True, tag="replay", tag_field="type"):
@@ -254,7 +250,7 @@ class ReplayConfig(Section, frozen=True, kw_only=True, tag="replay", tag_field="
     name: Name
     path: FilePath | tuple[FilePath, ...]
     speed: Positive | Literal["max"] = 1.0
-    channels: dict[Name, tuple[FilePath, ...]] = {}
+    channels: dict[Name, tuple[FilePath, ...]] = field(default_factory=dict)
     protocol: Literal["nmea0183"] | None = None
     rate: Positive = 10.0
     signals: tuple[Text, ...] = ()
@@ -274,7 +270,7 @@ class ReplayConfig(Section, frozen=True, kw_only=True, tag="replay", tag_field="
             )
 
 
-SourceConfig = CanConfig | SerialConfig | ReplayConfig
+SourceConfig = CanConfig | SerialConfig | ReplayConfig | ModbusConfig | ObdConfig
 
 
 class TransmitConfig(Section, frozen=True, kw_only=True):
@@ -296,7 +292,7 @@ class TransmitConfig(Section, frozen=True, kw_only=True):
     name: Name
     source: Name
     message: Text
-    values: dict[Text, SignalValue] = {}
+    values: dict[Text, SignalValue] = field(default_factory=dict)
     rate: Annotated[float, Meta(ge=0.001, le=10_000, description="a number from 0.001 to 10000")]
     burst: Annotated[int, Meta(ge=1, le=1000)] = 1
     expiry: Duration = Duration(NS_PER_S)
@@ -316,7 +312,7 @@ class ActionConfig(Section, frozen=True, kw_only=True):
     """
 
     transmit: Name
-    values: dict[Text, SignalValue] = {}
+    values: dict[Text, SignalValue] = field(default_factory=dict)
 
 
 class RuleConfig(Section, frozen=True, kw_only=True):
@@ -426,12 +422,3 @@ def key_of(section: SourceConfig | TransmitConfig | RuleConfig, field: str = "")
     kinds = {RuleConfig: "rule", TransmitConfig: "transmit"}
     kind = kinds.get(type(section), "source")
     return f'{kind} "{section.name}"{f".{field}" if field else ""}'
-
-
-def _refuse_twins(key: str, part: str, values: Iterable[object]) -> None:
-    """Refuse the second of two equal *values*, which are the *part* of each item of *key*."""
-    seen = set()
-    for value in values:
-        if value in seen:
-            raise FieldError(key, f"two with {part} = {as_toml(value)}", "no two alike")
-        seen.add(value)

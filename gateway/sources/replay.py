@@ -6,16 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from gateway.clock import SYSTEM_CLOCK, Clock
-from gateway.config.model import CanConfig, Config, ReplayConfig
+from gateway.config.model import CanConfig, Config, ReplayConfig, SerialConfig
+from gateway.config.polled import ModbusConfig, ObdConfig
 from gateway.decode.database import FrameDatabase
 from gateway.decode.stream import make_stream_decoder
 from gateway.errors import ConfigError
 from gateway.record import Samples
 from gateway.signals import SignalTable
 from gateway.sources.merge import merge
+from gateway.sources.modbus import modbus_signals
+from gateway.sources.obd import obd_signals
 from gateway.sources.recorded import RecordedSource, wait_ns
 from gateway.sources.recordings import holds_sentences, open_recording, open_sentences
-from gateway.sources.tracks import FrameTrack, TextTrack, Track
+from gateway.sources.tracks import FrameTrack, SilentTrack, TextTrack, Track
 
 NMEA_RATE = 10.0
 """Sentences a second of an NMEA text without times that stands for a serial source."""
@@ -85,7 +88,11 @@ def recorded_sources(
     sources = []
     for index, each in enumerate(config.source):
         track: Track
-        if isinstance(each, CanConfig) or each.protocol is None:
+        if isinstance(each, ModbusConfig):
+            track = SilentTrack(modbus_signals(each, signals))
+        elif isinstance(each, ObdConfig):
+            track = SilentTrack(obd_signals(each, signals))
+        elif isinstance(each, CanConfig) or each.protocol is None:
             own = {
                 channel: database
                 for channel, database in _channels(each, config).items()
@@ -162,7 +169,7 @@ def _speaker(config: Config, path: Path) -> int:
     found = [
         index
         for index, each in enumerate(config.source)
-        if not isinstance(each, CanConfig) and each.protocol == "nmea0183"
+        if isinstance(each, SerialConfig | ReplayConfig) and each.protocol == "nmea0183"
     ]
     named = [index for index in found if config.source[index].name == path.stem]
     if len(found) != 1 and len(named) != 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import select
@@ -24,6 +23,7 @@ from gateway.record import Origin, Samples
 from gateway.signals import SignalTable
 from gateway.sources.link import LinkState
 from gateway.sources.link_noise import NoiseWatch
+from gateway.sources.port_errors import PORT_ERRORS, port_trouble
 
 READ_SIZE = 65536
 """Bytes asked for at once: more than any driver holds, so one read empties it."""
@@ -31,30 +31,6 @@ READ_SIZE = 65536
 LISTEN_MS = 30
 """How long a line must have been silent to be between two lines of text. USB adapters pass
 bytes on in bursts up to 16 ms apart (FTDI's latency timer)."""
-
-PORT_ERRORS = (OSError, termios.error, ValueError)
-"""Everything that pyserial and the kernel raise for a port: `serial.SerialException` (an OSError),
-bare OSError, `termios.error` (which is not one), ValueError for settings that it cannot have."""
-
-_NO_DEVICE = LinkState.ABSENT, "there is no device behind it; is it plugged in?"
-_TAKEN = LinkState.BUSY, "another program has it open for itself alone"
-_NO_PORT = LinkState.REFUSED, "it is not a serial port"
-_FORBIDDEN = (
-    LinkState.REFUSED,
-    "permission denied; is this user in the group that owns it, such as dialout?",
-)
-_ADVICE = {
-    errno.ENOENT: (LinkState.ABSENT, "there is no such device; is it plugged in?"),
-    errno.ENXIO: _NO_DEVICE,
-    errno.ENODEV: _NO_DEVICE,
-    errno.EIO: (LinkState.ABSENT, "the device does not answer; is it plugged in?"),
-    errno.EACCES: _FORBIDDEN,
-    errno.EBUSY: _TAKEN,
-    errno.EWOULDBLOCK: _TAKEN,
-    errno.ENOTTY: _NO_PORT,
-    errno.EISDIR: _NO_PORT,
-}
-
 
 _ICOUNTER = struct.Struct("11i36x")
 """struct serial_icounter_struct of <linux/serial.h>: cts, dsr, rng, dcd, rx, tx, frame, overrun,
@@ -127,7 +103,7 @@ class SerialSource:
             self._counts = _line_counts(port.fileno())
         except PORT_ERRORS as error:
             port.close()
-            state, reason = _reason(error)
+            state, reason = port_trouble(error)
             raise LinkError(f"cannot open {config.port}: {reason}", state) from error
         self._decoder.reset(midway)
         self._noise.reset()
@@ -195,7 +171,7 @@ class SerialSource:
         except BlockingIOError:
             return b""
         except PORT_ERRORS as error:
-            gone = f"{self._config.port} is gone: {_reason(error)[1]}"
+            gone = f"{self._config.port} is gone: {port_trouble(error)[1]}"
             raise LinkLostError(gone, LinkState.UNPLUGGED) from error
         if not data:
             gone = f"{self._config.port} is gone: it was unplugged or closed"
@@ -234,13 +210,3 @@ def _line_counts(descriptor: int) -> _LineCounts | None:
         return None
     *_, frame, in_uart, parity, _, in_kernel = _ICOUNTER.unpack(counts)
     return _LineCounts(dropped=in_uart + in_kernel, wrong=frame + parity)
-
-
-def _reason(error: BaseException) -> tuple[LinkState, str]:
-    """Return what keeps a port from working, by name and in words."""
-    # pyserial wraps some errors and leaves their number behind in the wrapped one.
-    for each in (error, error.__context__):
-        if isinstance(each, OSError | termios.error) and each.args and each.args[0] in _ADVICE:
-            return _ADVICE[each.args[0]]
-    state = LinkState.REFUSED if isinstance(error, ValueError) else LinkState.LOST
-    return state, str(error)

@@ -150,6 +150,30 @@ class FrameTrack:
         return self._decoder.decode(frames, counters)
 
 
+class SilentTrack:
+    """A source that no recording is of.
+
+    Args:
+        signals: What it would deliver.
+    """
+
+    unit = "records"
+
+    def __init__(self, signals: tuple[Signal, ...]) -> None:
+        self.signals = signals
+
+    def select(self, wanted: Collection[int]) -> None:
+        """See `Track`."""
+
+    def progress(self) -> float:
+        """See `Track`."""
+        return 1.0
+
+    def chunks(self, counters: Counters) -> Generator[Chunk, None, None]:  # noqa: ARG002
+        """See `Track`."""
+        yield from ()
+
+
 class TextTrack:
     """Lines of text of one or several recordings, one recording after the other.
 

@@ -24,6 +24,7 @@ from gateway.analysis.rules import Condition, Rule
 from gateway.analysis.states import RuleState
 from gateway.clock import SYSTEM_CLOCK, Clock
 from gateway.config.model import CanConfig, ReplayConfig, SourceConfig
+from gateway.config.polled import ModbusConfig, ObdConfig
 from gateway.errors import ConfigError, RingClosed, RingTimeout
 from gateway.record import ALARM, SAMPLE, AlarmKind
 from gateway.ring import Event, Partition, Reader, ReaderSpec, Ring
@@ -325,4 +326,8 @@ def _describe(source: SourceConfig) -> str:
         path = source.path if isinstance(source.path, str) else ", ".join(source.path)
         speed = "full speed" if source.speed == "max" else f"speed {source.speed:g}"
         return f"the recording {path} at {speed}"
+    if isinstance(source, ModbusConfig):
+        return f"Modbus on {source.port}"
+    if isinstance(source, ObdConfig):
+        return f"OBD-II on {source.interface} {source.channel}"
     return f"{source.protocol} on {source.port}"

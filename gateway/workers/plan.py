@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 
 from gateway.analysis.rules import Rule
 from gateway.config.model import CanConfig, Config, ReplayConfig, SourceConfig, key_of
+from gateway.config.polled import ModbusConfig, ObdConfig
 from gateway.errors import ConfigError
 from gateway.signals import Signal, SignalTable
 from gateway.sources.base import Source
 from gateway.sources.can_bus import CanSource
+from gateway.sources.modbus import Modbus, modbus_signals
+from gateway.sources.obd import Obd, obd_signals
+from gateway.sources.polled import PolledSource
 from gateway.sources.replay import ReplaySource
 from gateway.sources.serial_port import SerialSource
 
@@ -107,6 +111,12 @@ def make_source(source: SourceConfig, config: Config, signals: SignalTable, inde
         return CanSource(source, config, signals, index)
     if isinstance(source, ReplayConfig):
         return ReplaySource(source, config, signals, index)
+    if isinstance(source, ModbusConfig):
+        added = modbus_signals(source, signals)
+        return PolledSource(source, added, index, Modbus(source, added))
+    if isinstance(source, ObdConfig):
+        added = obd_signals(source, signals)
+        return PolledSource(source, added, index, Obd(source, added))
     return SerialSource(source, signals, index)
 
 

@@ -171,7 +171,7 @@ KEYS = [
     case(
         "a missing type",
         "[[source]]\nname = 'can0'\n",
-        "source \"can0\".type: got nothing, expected 'can', 'serial' or 'replay'",
+        "source \"can0\".type: got nothing, expected 'can', 'serial', 'replay', 'modbus' or 'obd'",
     ),
 ]
 
@@ -179,12 +179,12 @@ VALUES = [
     case(
         "an unknown type of source",
         CAN.replace('"can"', '"canbus"'),
-        "source \"can0\".type: got 'canbus', expected 'can', 'serial' or 'replay'",
+        "source \"can0\".type: got 'canbus', expected 'can', 'serial', 'replay', 'modbus' or 'obd'",
     ),
     case(
         "a type that is not text",
         CAN.replace('"can"', "[1]"),
-        "source \"can0\".type: got [1], expected 'can', 'serial' or 'replay'",
+        "source \"can0\".type: got [1], expected 'can', 'serial', 'replay', 'modbus' or 'obd'",
     ),
     case(
         "one table where a list of them belongs",
