@@ -44,7 +44,7 @@ class LinkState(StrEnum):
     NO_ACKNOWLEDGEMENT = "no-acknowledgement"
     """Nobody else on the CAN bus takes what is sent."""
     ERROR_FLOOD = "error-flood"
-    """So many error frames come that they are most of the traffic."""
+    """A hundred error frames and more come within a second."""
 
 
 NO_STATES: Mapping[LinkState, str] = {}

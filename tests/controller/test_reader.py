@@ -119,7 +119,7 @@ def test_a_link_that_is_taken_down_is_lost_and_can_be_opened_again(opened, bus):
     node.send(classic(1))
     read(reader, 1)
     bus[1].down()
-    with pytest.raises(LinkLostError, match="can1: Network is down"):
+    with pytest.raises(LinkLostError, match="can1 is down"):
         read(reader, 1)
     bus[1].up()
     reader.open()

@@ -277,7 +277,7 @@ def test_a_link_that_goes_down_is_lost_once_everything_before_was_read(opened, v
     vcan.set("down")
     assert opened.read(room=3)["can_id"].tolist() == [0, 1, 2]
     assert opened.read(room=3)["can_id"].tolist() == [3, 4]
-    with pytest.raises(LinkLostError, match=f"{vcan.name}: .*down") as caught:
+    with pytest.raises(LinkLostError, match=f"{vcan.name} is down") as caught:
         opened.read()
     assert caught.value.state == LinkState.DOWN
 

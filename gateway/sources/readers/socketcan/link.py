@@ -59,6 +59,23 @@ class Link:
         self.name = name
         self._statistics = Path("/sys/class/net") / name / "statistics"
 
+    def number(self) -> int:
+        """Return its number, another one each time it is made.
+
+        Raises:
+            LinkError: There is no such interface.
+        """
+        try:
+            return socket.if_nametoindex(self.name)
+        except OSError as error:
+            absent = f"{self.name}: {_REASONS[errno.ENODEV]}"
+            raise LinkError(absent, LinkState.ABSENT) from error
+
+    @property
+    def how_to_start(self) -> str:
+        """That it is down, and what would change that; whoever took it down may have reasons."""
+        return f"{self.name} is down; to start it: ip link set {self.name} up"
+
     def check(self, *, fd: bool) -> None:
         """Look whether frames can be expected from it, with CAN FD if *fd* is set.
 
@@ -77,7 +94,7 @@ class Link:
         if kind != _TYPE_CAN:
             raise LinkError(f"{name} is not a CAN interface", LinkState.REFUSED)
         if not flags & _UP:
-            raise LinkError(f"{name} is down; to start it: ip link set {name} up", LinkState.DOWN)
+            raise LinkError(self.how_to_start, LinkState.DOWN)
         if fd and mtu < _FD_MTU:
             raise LinkError(
                 f"{name} carries no CAN FD; to start it so, when it is down: "

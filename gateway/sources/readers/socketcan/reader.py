@@ -15,9 +15,11 @@ from gateway.errors import LinkError, LinkLostError
 from gateway.record import Frames, Origin
 from gateway.sources.link import NO_STATES, LinkState
 from gateway.sources.readers.socketcan.batches import BatchReceiver
+from gateway.sources.readers.socketcan.bus_watch import BusWatch
 from gateway.sources.readers.socketcan.link import Link
 from gateway.sources.readers.socketcan.packets import PacketReceiver
 from gateway.sources.readers.socketcan.receiver import Receiver
+from gateway.sources.readers.socketcan.rtnetlink import ask_for_link
 from gateway.sources.readers.socketcan.single import SingleReceiver
 from gateway.sources.readers.socketcan.times import HardwareTimes, WallTimes
 
@@ -29,8 +31,6 @@ BUSY_BUS = 10_000
 
 STATISTICS_NS = NS_PER_S
 """How often the interface is asked what it lost."""
-
-_STATES = {errno.ENETDOWN: LinkState.DOWN, errno.ENODEV: LinkState.UNPLUGGED}
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +71,10 @@ class SocketCanReader:
         """See `FrameReader`."""
         self.close()
         self._link.check(fd=self._fd)
+        self._number = self._link.number()
         receiver = self._open_receiver()
         self._receiver = receiver
+        self._watch = BusWatch(self._link.name)
         if receiver.tier != self.tier and receiver.room < BUSY_BUS // 10:
             log.warning(
                 "%s: the kernel keeps %d frames, %d ms of a full bus; for more: "
@@ -110,11 +112,11 @@ class SocketCanReader:
             if not count and timeout_ns and self._ready.poll(-(-timeout_ns // NS_PER_MS)):
                 count = receiver.receive(frames)
         except OSError as error:
-            state = _STATES.get(error.errno or 0, LinkState.LOST)
-            raise LinkLostError(f"{self._link.name}: {error.strerror}", state) from error
+            raise self._lost(error) from error
         self._times.look()
         if count:
             self._stamp(frames[:count], receiver)
+            self._watch.take(frames[:count])
         # Whoever lost something is behind, and gets full batches.
         if count == len(frames) or self._times.now_ns - self._asked_ns >= STATISTICS_NS:
             self._count("kernel", receiver.dropped())
@@ -125,7 +127,11 @@ class SocketCanReader:
 
     def link_states(self) -> Mapping[LinkState, str]:
         """See `FrameReader`."""
-        return NO_STATES
+        if self._receiver is None:
+            return NO_STATES
+        facts, now_ns = ask_for_link(self._link.name), self._clock.monotonic_ns()
+        self._watch.hear(facts, now_ns)
+        return self._watch.states(now_ns)
 
     def _open_receiver(self) -> Receiver:
         name = self._link.name
@@ -140,7 +146,22 @@ class SocketCanReader:
                     return PacketReceiver(name)
             except OSError as error:
                 failure = error  # the next one may need less
-        raise LinkError(f"{name}: {failure.strerror}", LinkState.REFUSED) from failure
+        state = LinkState.ABSENT if failure.errno == errno.ENODEV else LinkState.REFUSED
+        raise LinkError(f"{name}: {failure.strerror}", state) from failure
+
+    def _lost(self, error: OSError) -> LinkLostError:
+        """Return what *error* of the open link means.
+
+        An interface that is deleted goes down first, and that may be all that the error tells.
+        """
+        name = self._link.name
+        facts = ask_for_link(name)
+        if error.errno == errno.ENODEV or (facts and facts.number != self._number):
+            gone = f"{name} is gone: it was unplugged or deleted"
+            return LinkLostError(gone, LinkState.UNPLUGGED)
+        if error.errno == errno.ENETDOWN:
+            return LinkLostError(self._link.how_to_start, LinkState.DOWN)
+        return LinkLostError(f"{name}: {error.strerror}")
 
     def _stamp(self, frames: Frames, receiver: Receiver) -> None:
         """Put the frames' times on CLOCK_MONOTONIC."""
