@@ -1,8 +1,9 @@
 """A CAN bus: who is on it, in which order frames cross it, who still has to get them.
 
 No sockets and no clock: `server` moves the bytes, time comes in as an argument. A bus has one
-order, which every node sees: the order of the calls of `Bus.offer`, which returns when the frames
-are in every other node's queue.
+order, which every node sees. Without a bit rate it is the order of the calls of `Bus.offer`, which
+returns when the frames are in every other node's queue. With one, `line` decides it: a frame waits
+in its node's mailbox until it wins the arbitration, and is delivered when it has ended.
 
 Nothing is lost silently. A queue is bounded; while one is full the bus is `blocked`, and whoever
 moves the bytes stops taking frames from senders until it is not (back-pressure). A node whose queue
@@ -13,13 +14,16 @@ much as soon as it reads again.
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
-
 import numpy as np
 
 from firmware_sim import wire
+from firmware_sim.bit_timing import BitRates
+from firmware_sim.error_counters import ErrorState
 from firmware_sim.errors import WireError
+from firmware_sim.line import Line
+from firmware_sim.node import Node, NodeReport
+
+__all__ = ["Bus", "ErrorState", "Line", "Node", "NodeReport"]
 
 QUEUE_FRAMES = 16_384
 """Frames that wait for one node before the bus does: 1.3 MB, 1.8 s of a full 1 Mbit/s bus."""
@@ -28,75 +32,11 @@ PATIENCE_NS = 2_000_000_000
 """How long a node whose queue is full may have taken nothing: longer than a loaded machine keeps a
 process from running, shorter than a person takes for a hang."""
 
+MAILBOX_FRAMES = 64
+"""Frames of one node that wait for a bus with a bit rate before the node itself does."""
 
-class Node:
-    """One participant. Its transport takes `queue` from the left and reports it by `Bus.took`.
-
-    Args:
-        name: For people.
-        own_frames: Whether its own frames come back to it.
-        listen_only: Whether it must not send.
-        receives: Whether frames are delivered to it; False for a device that only sends.
-        patience_ns: Overrides the bus's own; 0 for hardware with a FIFO that simply overflows.
-
-    Attributes:
-        queue: Blocks of records that it has yet to get, oldest first.
-        queued: Bytes in `queue`.
-        sent: Frames it put on the bus.
-        taken: Bytes it took.
-        lost: Frames it missed because it was overrun.
-        notices: Error frames queued for it to say so.
-        overrun: Whether it is missing frames now.
-        untold: Frames it missed that no notice has told it of yet.
-        idle_since_ns: When it last took something, or had nothing to take.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        own_frames: bool = False,
-        listen_only: bool = False,
-        receives: bool = True,
-        patience_ns: int | None = None,
-    ) -> None:
-        self.name = name
-        self.own_frames = own_frames
-        self.listen_only = listen_only
-        self.receives = receives
-        self.patience_ns = patience_ns
-        self.queue: deque[memoryview] = deque()
-        self.queued = 0
-        self.taken = 0
-        self.sent = 0
-        self.lost = 0
-        self.notices = 0
-        self.overrun = False
-        self.untold = 0
-        self.idle_since_ns = 0
-
-
-@dataclass(frozen=True, slots=True)
-class NodeReport:
-    """A node's part in the ledger.
-
-    Every frame for it, and every notice of a loss, is delivered, lost, or left unread.
-
-    Attributes:
-        name: The node's name.
-        sent: Frames it put on the bus.
-        delivered: Frames it took, notices among them.
-        notices: Error frames that told it of a loss.
-        lost: Frames it missed because it was overrun.
-        unread: Frames still in its queue; for a node that left, when it left.
-    """
-
-    name: str
-    sent: int
-    delivered: int
-    notices: int
-    lost: int
-    unread: int
+RESTART_MS = 100
+"""How long after bus-off a node begins to recover."""
 
 
 class Bus:
@@ -104,12 +44,20 @@ class Bus:
 
     Args:
         name: Its name, which nodes join it by.
-        bit_rate: Bits a second, as nodes are told; 0 is unlimited.
+        bit_rate: Bits a second; 0 is unlimited: each frame is delivered as it is offered.
+        data_bit_rate: Of CAN FD frames that switch; 0 is *bit_rate*.
+        restart_ms: How long after bus-off a node begins to recover; 0 for never by itself.
+        acknowledge: Whether a frame needs another node's acknowledgement; None: where there is a
+            bit rate.
+        seed: Of what faults on the line hit.
         queue_frames: Frames that may wait for one node before the bus waits.
         patience_ns: How long a full node may take nothing before it is overrun.
 
     Attributes:
-        frames: Frames that crossed the bus.
+        line: Its wire, on which faults work; None without a bit rate.
+
+    Raises:
+        ValueError: *data_bit_rate* or *acknowledge* is given without *bit_rate*.
     """
 
     def __init__(
@@ -117,17 +65,54 @@ class Bus:
         name: str,
         *,
         bit_rate: int = 0,
+        data_bit_rate: int = 0,
+        restart_ms: float = RESTART_MS,
+        acknowledge: bool | None = None,
+        seed: int | str = 0,
         queue_frames: int = QUEUE_FRAMES,
         patience_ns: int = PATIENCE_NS,
     ) -> None:
+        if not bit_rate and (data_bit_rate or acknowledge):
+            raise ValueError("got a data bit rate or acknowledgement, expected a bit rate with it")
         self.name = name
         self.bit_rate = bit_rate
-        self.frames = 0
+        self.data_bit_rate = data_bit_rate or bit_rate
+        self._frames = 0
         self._capacity = queue_frames * wire.RECORD_SIZE
         self._patience_ns = patience_ns
         self._nodes: list[Node] = []
         self._joined: list[Node] = []
         self._full: set[Node] = set()
+        self.line: Line | None = None
+        if bit_rate:
+            self.line = Line(
+                self._nodes,
+                self._deliver,
+                BitRates(bit_rate, data_bit_rate),
+                restart_ms=restart_ms,
+                acknowledge=acknowledge is not False,
+                seed=seed,
+            )
+
+    @property
+    def frames(self) -> int:
+        """Frames that crossed the bus."""
+        return self.line.frames if self.line else self._frames
+
+    @property
+    def errors(self) -> int:
+        """Transmissions that failed."""
+        return self.line.errors if self.line else 0
+
+    @property
+    def load(self) -> float:
+        """The share of the last second that it was busy, 0 to 1; 0 without a bit rate."""
+        return self.line.occupancy.share if self.line else 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether frames wait to cross that may."""
+        return self.line is not None and self.line.busy
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -139,29 +124,48 @@ class Bus:
         """Whether senders have to wait because a node's queue is full."""
         return bool(self._full)
 
-    def join(self, node: Node) -> None:
-        """Put *node* on the bus; it gets what is sent from now on."""
+    def holds(self, node: Node) -> bool:
+        """Whether *node* has to wait before it offers more."""
+        return bool(self._full) or len(node.mailbox) >= MAILBOX_FRAMES
+
+    def join(self, node: Node, now_ns: int | None = None) -> None:
+        """Put *node* on the bus; it gets what is sent from now on (*now_ns*, CLOCK_MONOTONIC)."""
+        if self.line and now_ns is not None:
+            self.advance(now_ns)
+        node.number = len(self._joined)
         self._nodes.append(node)
         self._joined.append(node)
+        if self.line:
+            self.line.changed()
 
-    def leave(self, node: Node) -> None:
+    def leave(self, node: Node, now_ns: int | None = None) -> None:
         """Give *node* nothing any more; its part in the ledger stays.
 
-        It may still `offer` what it had sent before. Leaving twice is allowed.
+        It may still `offer` what it had sent before, and that is carried as long as somebody
+        acknowledges it. Leaving twice is allowed.
         """
         if node not in self._nodes:
             return
+        if self.line and now_ns is not None:
+            self.advance(now_ns)
+        node.left = True
         self._nodes.remove(node)
         self._full.discard(node)
         node.queue.clear()  # how much there was is still in `queued`
+        if self.line:
+            self.line.changed()
 
     def offer(self, sender: Node, data: bytes | bytearray | memoryview, now_ns: int) -> None:
-        """Carry the records in *data*, which *sender* sent, to all others, stamped *now_ns*.
+        """Carry the records in *data*, which *sender* sent, to all others.
+
+        Without a bit rate that is done on return, and *now_ns* is their stamp. With one they are
+        in the sender's mailbox, and cross the bus in their turn, by `advance`.
 
         Args:
             sender: A node on this bus.
             data: Any number of whole records.
-            now_ns: CLOCK_MONOTONIC; never less than in an earlier call.
+            now_ns: CLOCK_MONOTONIC at which they were sent. Without a bit rate never less than in
+                an earlier call; with one it may be in the past, if the process is late.
 
         Raises:
             WireError: *data* holds what no CAN bus can carry, or *sender* only listens; nothing
@@ -170,9 +174,12 @@ class Bus:
         if sender.listen_only:
             raise WireError("got a frame from a node that said it only listens")
         block = wire.to_bus(data, now_ns)
+        if self.line:
+            self.line.offer(sender, block, now_ns)
+            return
         count = len(block) // wire.RECORD_SIZE
         sender.sent += count
-        self.frames += count
+        self._frames += count
         for node in self._nodes:
             if not node.receives:
                 continue
@@ -200,20 +207,32 @@ class Bus:
             notice = wire.overflow(node.untold, now_ns)
             node.untold = 0
             node.notices += 1
-            self._deliver(node, memoryview(notice), now_ns)
+            self._deliver(node, notice, now_ns)
 
     def advance(self, now_ns: int) -> int | None:
-        """Do what is due at *now_ns*; return when it is to be called again, None for no need."""
-        for node in [node for node in self._full if self._deadline(node) <= now_ns]:
-            self._full.discard(node)
-            node.overrun = True
-        return min(map(self._deadline, self._full), default=None)
+        """Do what is due at *now_ns*; return when it is to be called again, None for no need.
+
+        That is: lose patience with full nodes, and complete the transmissions that have ended.
+        """
+        following = None
+        while True:
+            for node in [node for node in self._full if self._deadline(node) <= now_ns]:
+                self._full.discard(node)
+                node.overrun = True
+            if self.line:
+                following = self.line.advance(now_ns, lambda: bool(self._full))
+            deadlines = [self._deadline(node) for node in self._full]
+            if not deadlines or min(deadlines) > now_ns:
+                break
+        if following is not None:
+            deadlines.append(following)
+        return min(deadlines, default=None)
 
     def report(self) -> list[NodeReport]:
         """Return the ledger, a row for each that ever joined, in that order."""
-        return [_report(node) for node in self._joined]
+        return [NodeReport.of(node) for node in self._joined]
 
-    def _deliver(self, node: Node, block: memoryview, now_ns: int) -> None:
+    def _deliver(self, node: Node, block: memoryview | bytes, now_ns: int) -> None:
         if node.overrun:
             count = len(block) // wire.RECORD_SIZE
             node.lost += count
@@ -235,9 +254,3 @@ def _echo(block: memoryview) -> memoryview:
     records = np.frombuffer(block, wire.RECORD).copy()
     records["flags"] |= wire.ECHO
     return records.view(np.uint8).data
-
-
-def _report(node: Node) -> NodeReport:
-    delivered = node.taken // wire.RECORD_SIZE
-    unread = -(-node.queued // wire.RECORD_SIZE)  # a frame that is half sent is not delivered
-    return NodeReport(node.name, node.sent, delivered, node.notices, node.lost, unread)

@@ -12,26 +12,44 @@ from firmware_sim.slcan import SlcanAdapter
 
 
 class BusOutlet:
-    """A device's place on a bus, to send only.
+    """A device's place on a bus.
 
     Args:
         bus: The bus.
         name: The device's name on it.
+        listens: Whether it gets what others send, by `take`.
+
+    Attributes:
+        bus: The bus.
+        node: The device's node: its counters, its state; what faults on the line work on.
     """
 
-    def __init__(self, bus: Bus, name: str) -> None:
-        self._bus = bus
-        self._node = Node(name, receives=False)
-        bus.join(self._node)
+    def __init__(self, bus: Bus, name: str, *, listens: bool = False) -> None:
+        self.bus = bus
+        self.node = Node(name, receives=listens)
+        bus.join(self.node)
 
     @property
     def held(self) -> bool:
         """See `Outlet`."""
-        return self._bus.blocked
+        return self.bus.holds(self.node)
 
     def send(self, data: bytes, now_ns: int) -> None:
         """See `Outlet`."""
-        self._bus.offer(self._node, data, now_ns)
+        self.bus.offer(self.node, data, now_ns)
+
+    def take(self, now_ns: int) -> bytes:
+        """Return the records that the others have sent since it was last asked, b"" for none.
+
+        Args:
+            now_ns: CLOCK_MONOTONIC.
+        """
+        queue = self.node.queue
+        if not queue:
+            return b""
+        data = b"".join(queue)
+        self.bus.took(self.node, len(data), now_ns)
+        return data
 
 
 class PortOutlet:

@@ -61,10 +61,45 @@ ERROR_STATE = 0x02
 FD = 0x04
 ECHO = 0x80
 
+# Error classes of <linux/can/error.h>: an error frame's id.
 ERR_CONTROLLER = 0x004
-"""Error class of <linux/can/error.h>: a controller problem; details in data[1]."""
+"""A controller problem; details in data[1]."""
+ERR_PROTOCOL = 0x008
+"""A protocol violation: what in data[2], where in data[3]."""
+ERR_ACK = 0x020
+"""Nobody acknowledged a transmission."""
+ERR_BUS_OFF = 0x040
+"""The controller is bus-off."""
+ERR_BUS_ERROR = 0x080
+"""There was an error on the bus."""
+ERR_RESTARTED = 0x100
+"""The controller takes part again after bus-off."""
+ERR_COUNTERS = 0x200
+"""data[6] and data[7] hold TEC and REC, as far as they fit a byte."""
+
+# In data[1] of ERR_CONTROLLER.
 ERR_RX_OVERFLOW = 0x01
-"""In data[1] of such an error frame: the receive buffer was overrun."""
+"""The receive buffer was overrun."""
+ERR_RX_WARNING = 0x04
+ERR_TX_WARNING = 0x08
+ERR_RX_PASSIVE = 0x10
+ERR_TX_PASSIVE = 0x20
+ERR_ACTIVE = 0x40
+"""Error-active again."""
+
+# In data[2] of ERR_PROTOCOL.
+ERR_BIT = 0x01
+ERR_FORM = 0x02
+ERR_STUFF = 0x04
+ERR_TX = 0x80
+"""It was this node's own frame."""
+
+# In data[3] of ERR_PROTOCOL.
+ERR_AT_SOF = 0x03
+ERR_AT_DATA = 0x0A
+ERR_AT_CRC = 0x08
+ERR_AT_ACK = 0x19
+ERR_AT_ACK_DELIMITER = 0x1B
 
 FD_LENGTHS = (*range(9), 12, 16, 20, 24, 32, 48, 64)
 """The lengths a CAN FD frame can have, by its DLC."""

@@ -377,6 +377,8 @@ def test_sigterm_ends_a_bus_with_its_ledger_and_status_zero():
         f"bus name={name} channel={name} bit_rate=0",
         "READY",
         f"carried bus={name} frames=1",
-        f"node bus={name} name=one sent=1 delivered=0 notices=0 lost=0 unread=0",
-        f"node bus={name} name=two sent=0 delivered=1 notices=0 lost=0 unread=0",
+        f"node bus={name} name=one sent=1 delivered=0 notices=0 lost=0 unread=0"
+        " unsent=0 tx_errors=0 rx_errors=0",
+        f"node bus={name} name=two sent=0 delivered=1 notices=0 lost=0 unread=0"
+        " unsent=0 tx_errors=0 rx_errors=0",
     ]
