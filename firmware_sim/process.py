@@ -1,0 +1,179 @@
+"""The user's own firmware, as a process: started, given its ports, watched, stopped.
+
+It may be whatever speaks the virtual bus, vcan or a serial port: a build of the firmware for this
+machine, a Zephyr ``native_sim`` image, an emulator such as Renode.
+
+Its serial port is a pty, and what the gateway opens is another one; `NullModem` is the cable
+between the two.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import selectors
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from firmware_sim.errors import SimError
+from firmware_sim.ports import PtyPort
+
+LOG = logging.getLogger(__name__)
+
+STOP_S = 2.0
+"""How long firmware may take to end after SIGTERM."""
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class FirmwareProcess:
+    """One process, from the ``with`` block's begin to its end.
+
+    Args:
+        name: The device's name.
+        command: The program and its arguments, as they are: no shell.
+        folder: Where it runs, and what a relative program is relative to.
+        environment: What it gets besides this process's own environment.
+        selector: The loop's, which is told when it ends.
+
+    Attributes:
+        state: "stopped", "running", "exited N" or "killed by NAME".
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        selector: selectors.BaseSelector,
+    ) -> None:
+        self.name = name
+        self.state = "stopped"
+        self._command = command
+        self._folder = folder
+        self._environment = {**os.environ, **environment}
+        self._selector = selector
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pidfd = -1
+
+    def __enter__(self) -> Self:
+        """Start it.
+
+        Raises:
+            SimError: It cannot be started.
+        """
+        program = self._command[0]
+        if "/" in program:  # else it is looked up in PATH
+            program = str(self._folder / Path(program).expanduser())
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - what the scenario says, no shell
+                [program, *self._command[1:]],
+                cwd=self._folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                # A group of its own: Ctrl-C is for the simulator, which then stops it.
+                process_group=0,
+                preexec_fn=_end_with_parent,
+            )
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise SimError(f"{self.name}: cannot start {program}: {reason}") from None
+        self._pidfd = os.pidfd_open(self._process.pid)
+        self._selector.register(self._pidfd, selectors.EVENT_READ, self._ended)
+        self.state = "running"
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop it: by SIGTERM, and by SIGKILL if that does not end it within `STOP_S`."""
+        if self._process is None:
+            return
+        self._forget()
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                LOG.warning("%s: did not end within %g s, killed", self.name, STOP_S)
+                self._process.kill()
+                self._process.wait()
+            self.state = "stopped"
+        self._process = None
+
+    def reset(self, _now_ns: int) -> None:
+        """End it at once and start it anew, as a reset button does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self.__exit__(None, None, None)
+        self.__enter__()
+
+    def _ended(self, _events: int) -> None:
+        assert self._process is not None  # noqa: S101 - watched only while there is one
+        status = self._process.wait()
+        self._forget()
+        if status < 0:
+            self.state = f"killed by {signal.Signals(-status).name}"
+        else:
+            self.state = f"exited {status}"
+        LOG.warning("%s: %s", self.name, self.state)
+
+    def _forget(self) -> None:
+        if self._pidfd >= 0:
+            self._selector.unregister(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = -1
+
+
+class NullModem:
+    """A cable between two serial ports: what is written to one end is read from the other.
+
+    Args:
+        near: The port of the firmware.
+        far: The port that others open. Without flow control it drops what nobody reads.
+        selector: The loop's.
+    """
+
+    def __init__(self, near: PtyPort, far: PtyPort, selector: selectors.BaseSelector) -> None:
+        self._ends = {near: far, far: near}
+        self._selector = selector
+        self._watched: dict[PtyPort, int] = {}
+
+    def settle(self) -> int | None:
+        """See `Settler`. An end is read while the other has room."""
+        for port, other in self._ends.items():
+            port.flush()
+            reads = 0 if other.held else selectors.EVENT_READ
+            writes = selectors.EVENT_WRITE if port.backlog else 0
+            self._watch(port, reads | writes if port.plugged else 0)
+        return None
+
+    def _on_ready(self, port: PtyPort, events: int) -> None:
+        if events & selectors.EVENT_READ:
+            self._ends[port].write(port.read())
+
+    def _watch(self, port: PtyPort, events: int) -> None:
+        before = self._watched.get(port, 0)
+        if events == before:
+            return
+        if before:
+            self._selector.unregister(port)
+        if events:
+            self._selector.register(port, events, lambda found: self._on_ready(port, found))
+        self._watched[port] = events
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end this process when the simulator is killed. Runs in the child."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
