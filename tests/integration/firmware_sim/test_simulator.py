@@ -190,10 +190,12 @@ def test_the_run_ends_after_its_seconds_and_tells_its_ledger_as_json(scenario, n
         {
             "event": "node", "bus": "can0", "name": "adapter",
             "sent": 0, "delivered": 50, "notices": 0, "lost": 0, "unread": 0,
+            "unsent": 0, "tx_errors": 0, "rx_errors": 0,
         },
         {
             "event": "node", "bus": "can0", "name": "load",
             "sent": 50, "delivered": 0, "notices": 0, "lost": 0, "unread": 0,
+            "unsent": 0, "tx_errors": 0, "rx_errors": 0,
         },
         {"event": "sent", "device": "adapter", "bytes": 0, "dropped": 0},
     ]  # fmt: skip
