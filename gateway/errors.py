@@ -12,6 +12,7 @@
           +-- RingTimeout       full or empty until the deadline
           +-- RingClosed        end of stream
           +-- RingEvicted       this reader was declared dead and its place given away
+          +-- LockHeld          somebody stands still and holds a lock -> try again later
 
 A caller decides what to do from the *class*; the message is for the human. Bad arguments stay
 `ValueError`.
@@ -109,3 +110,7 @@ class RingClosed(RingError):  # noqa: N818 - not an error: the stream ended
 
 class RingEvicted(RingError):  # noqa: N818 - a fact about this reader, told once
     """This reader was taken for dead, and its place is somebody else's now."""
+
+
+class LockHeld(RingError):  # noqa: N818 - a fact about somebody else
+    """A lock was not free in the time that this process waits for locks at most."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gateway.errors import LockHeld
 from gateway.ring.event import Event
 from gateway.ring.layout import AccountState, LaneFlag, RingLayout
 from gateway.ring.lock import RobustLock
@@ -147,13 +148,23 @@ class Lane:
 
     def statistics(self, readers: Sequence[int]) -> LaneStatistics:
         """Return the lane's numbers, with the accounts of *readers*. Takes the guard itself."""
-        with self.guard:
-            published, oldest, closed = self.published, self.oldest(), self.is_closed
-            accounts = [self.account(reader) for reader in readers]
+        try:
+            self.guard.acquire()
+        except LockHeld:
+            # Who holds it stands still, so nothing changes; and what it left is whole, see above.
+            return self._statistics(readers)
+        try:
+            return self._statistics(readers)
+        finally:
+            self.guard.release()
+
+    def _statistics(self, readers: Sequence[int]) -> LaneStatistics:
+        published, oldest = self.published, self.oldest()
+        accounts = [self.account(reader) for reader in readers]
         return LaneStatistics(
             published=published,
             capacity=self.capacity,
-            closed=closed,
+            closed=self.is_closed,
             readers={
                 self._names[reader]: _statistics(account, published, oldest)
                 for reader, account in zip(readers, accounts, strict=True)

@@ -10,6 +10,7 @@ import time
 from types import TracebackType
 
 from gateway.clock import NS_PER_MS, NS_PER_S
+from gateway.errors import LockHeld
 from gateway.ring.memory import SharedMemory
 
 # Calls that never block are made without giving up the GIL (PyDLL), which is a third faster. The
@@ -37,6 +38,20 @@ it, the newcomer does not know that others still sleep, and wakes nobody. They l
 
 _SPINS = 20
 """How often to try again at once: what the ring's locks guard takes less time than a sleep."""
+
+
+_patience_ns: int | None = None
+
+
+def wait_at_most(patience_ns: int | None) -> None:
+    """Have no lock of this process waited for longer than *patience_ns*; None: as long as it takes.
+
+    For who watches over the others: one of them that was stopped while it held a lock gives it up
+    when it is killed, so whoever is to kill it must not wait for the lock. A lock that is not free
+    in time raises `LockHeld`. Children inherit this by fork.
+    """
+    global _patience_ns
+    _patience_ns = patience_ns
 
 
 class _TimeSpec(ctypes.Structure):
@@ -81,7 +96,11 @@ class RobustLock:
             _check(step)
 
     def acquire(self) -> None:
-        """Wait for the lock and take it."""
+        """Wait for the lock and take it.
+
+        Raises:
+            LockHeld: It was not free in time, see `wait_at_most`.
+        """
         error = self.try_lock()
         if error:
             self.settle(error)
@@ -104,8 +123,12 @@ class RobustLock:
             if error != errno.EBUSY:
                 break
             error = self.try_lock()
+        give_up_ns = None if _patience_ns is None else time.monotonic_ns() + _patience_ns
         while error in (errno.EBUSY, errno.ETIMEDOUT):
-            until = time.monotonic_ns() + _SLICE_NS
+            now_ns = time.monotonic_ns()
+            if give_up_ns is not None and now_ns >= give_up_ns:
+                raise LockHeld("a lock is held by a process that stands still")
+            until = now_ns + _SLICE_NS
             limit = _TimeSpec(*divmod(until, NS_PER_S))
             # Not pthread_mutex_timedlock: its limit is on CLOCK_REALTIME, which steps.
             error = _clocklock(self._mutex, time.CLOCK_MONOTONIC, ctypes.byref(limit))

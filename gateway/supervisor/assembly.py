@@ -25,7 +25,7 @@ from gateway.analysis.states import RuleState
 from gateway.clock import SYSTEM_CLOCK, Clock
 from gateway.config.model import CanConfig, ReplayConfig, SourceConfig
 from gateway.config.polled import ModbusConfig, ObdConfig
-from gateway.errors import ConfigError, RingClosed, RingTimeout
+from gateway.errors import ConfigError, LockHeld, RingClosed, RingTimeout
 from gateway.record import ALARM, SAMPLE, AlarmKind
 from gateway.ring import Event, Partition, Reader, ReaderSpec, Ring
 from gateway.sinks.live_model import Status
@@ -172,7 +172,7 @@ class Assembly:
         """Note the values of the alarms that were raised since the last call."""
         if self._watch is None:
             self._watch = self.alarms.reader(STATUS)
-        with suppress(RingTimeout, RingClosed):
+        with suppress(RingTimeout, RingClosed, LockHeld):
             while True:
                 for alarm in self._watch.get(timeout_ns=0).records:
                     if alarm["kind"] == AlarmKind.RAISED:

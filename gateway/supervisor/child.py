@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable
@@ -88,6 +89,17 @@ class Child:
         """Send SIGKILL, which also ends a stopped process; nothing if it does not run."""
         if self.pidfd >= 0:
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def wait(self, timeout_ms: float) -> bool:
+        """Wait for its end, without collecting it; return whether it has come."""
+        poll = select.poll()
+        poll.register(self.pidfd, select.POLLIN)
+        return bool(poll.poll(timeout_ms))
+
+    def abandon(self) -> None:
+        """Forget a process that does not end; it is collected by whoever inherits it."""
+        os.close(self.pidfd)
+        self.pid, self.pidfd = 0, -1
 
     def reap(self) -> int:
         """Collect the ended process and return how it ended, as `os.waitstatus_to_exitcode`."""

@@ -17,11 +17,6 @@ from gateway.workers.board import Board, RowState
 
 STATUS_INTERVAL_NS = 2 * NS_PER_S
 
-OVERDUE = 2
-"""A heartbeat may be overdue by so many times its limit before the watchdog goes hungry. The
-supervisor kills a hung process after one, and that is enough unless it cannot be killed: a
-driver that never returns holds it for ever."""
-
 
 def send(message: str, address: str) -> None:
     """Send *message* to the service manager; it gets lost where nobody listens.
@@ -42,9 +37,11 @@ class ServiceNotifier:
     """Says how a running gateway is, whenever the supervisor's loop goes round.
 
     * ``READY=1`` once every process runs and every link is open or known to be absent.
-    * ``WATCHDOG=1`` twice in every watchdog interval, but only while every process that runs has
-      a fresh heartbeat: while data flows, or its absence is known. One that hangs and cannot be
-      killed, or a supervisor that hangs itself, ends in a restart by the service manager.
+    * ``WATCHDOG=1`` twice in every watchdog interval, but only while every process that runs and
+      matters has a fresh heartbeat: while data flows, or its absence is known. The supervisor
+      kills one that hangs, which is enough unless it cannot be killed: a driver that never
+      returns holds it for ever. That, or a supervisor that hangs itself, ends in a restart by the
+      service manager.
     * ``STATUS=`` with what `gateway status` would say first.
     * ``STOPPING=1`` when the end has begun.
 
@@ -109,11 +106,11 @@ class ServiceNotifier:
         return all(self._is_alive(child, now_ns) for child in self._children)
 
     def _is_alive(self, child: Child, now_ns: int) -> bool:
-        if child.pidfd < 0:
+        if child.pidfd < 0 or not child.spec.matters:
             return True  # over, or about to be started again: that is in the supervisor's hands
         heartbeat_ns = int(self._board[child.spec.name].numbers["heartbeat_ns"])
         silent_ns = now_ns - max(heartbeat_ns, child.started_ns)
-        return silent_ns <= OVERDUE * child.spec.heartbeat_timeout_s * NS_PER_S
+        return silent_ns <= child.spec.heartbeat_timeout_s * NS_PER_S
 
 
 def _watchdog_ns(environment: Mapping[str, str]) -> int:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from gateway.clock import SYSTEM_CLOCK, Clock
+from gateway.clock import NS_PER_MS, SYSTEM_CLOCK, Clock
 from gateway.errors import GatewayError
 from gateway.log import set_up_logging
+from gateway.ring.lock import wait_at_most
 from gateway.supervisor.assembly import Assembly
 from gateway.supervisor.desk import Desk
 from gateway.supervisor.instance import Instance
@@ -16,6 +19,10 @@ from gateway.supervisor.options import Options, probe_outputs
 from gateway.supervisor.status import StatusReport, ledger
 from gateway.supervisor.supervisor import Outcome, Supervisor
 from gateway.workers.plan import Plan
+
+LOCK_PATIENCE_NS = 100 * NS_PER_MS
+"""How long the supervisor waits for a lock. They are held for microseconds; whoever holds one for
+longer was stopped, and the supervisor is the one who ends that."""
 
 
 class RunFailed(GatewayError):  # noqa: N818 - the run has, and says why
@@ -42,9 +49,14 @@ def run_gateway(
     set_up_logging(options.log_format)
     with Instance(config.gateway.name, config.file) as instance:
         probe_outputs(plan, options)
-        with Assembly(plan, options, clock) as assembly:
+        with Assembly(plan, options, clock) as assembly, _impatient():
             if assembly.log_pipe is not None:
                 set_up_logging(options.log_format, assembly.log_pipe[1])
+
+            def become_child() -> None:
+                wait_at_most(None)
+                instance.forget()
+
             supervisor = Supervisor(
                 assembly.table,
                 assembly.board,
@@ -52,7 +64,7 @@ def run_gateway(
                 stop=assembly.stop,
                 clock=clock,
                 let_go=assembly.let_go,
-                in_child=instance.forget,
+                in_child=become_child,
             )
             report = StatusReport(assembly, supervisor.children, clock)
             if instance.listener is not None:
@@ -72,6 +84,16 @@ def run_gateway(
             out = sys.stderr if options.json_to_stdout else sys.stdout
             print(f"\n{format_ledger(ledger(assembly, ended=True))}", file=out, flush=True)
     _judge(outcome)
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """Wait for no lock that somebody keeps who stands still, while the block lasts."""
+    wait_at_most(LOCK_PATIENCE_NS)
+    try:
+        yield
+    finally:
+        wait_at_most(None)
 
 
 def _judge(outcome: Outcome) -> None:

@@ -39,6 +39,7 @@ class StatusReport:
         self._counts: dict[str, int] = {}
         self._counted_ns = self._began_ns
         self._rates: dict[str, float] = {}
+        assembly.drain_alarms()  # becomes their reader, before anybody could be in the way
 
     def measure_rates(self) -> None:
         """Take the rates anew if it is time; called now and then."""

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from gateway.clock import NS_PER_MS, NS_PER_S, Clock
+from gateway.errors import LockHeld
 from gateway.ring import Event
 from gateway.supervisor.child import EXIT_INPUT, Child, ChildState, describe_exit
 from gateway.supervisor.desk import Desk
@@ -25,6 +26,10 @@ WATCH_INTERVAL_NS = 500 * NS_PER_MS
 
 START_TIMEOUT_NS = 5 * NS_PER_S
 """How long the others wait for one that does not get ready."""
+
+UNKILLABLE_NS = 300 * NS_PER_MS
+"""A process that is killed ends within milliseconds, but for one that a driver holds in the kernel:
+that one is left behind. The kernel ends it when the driver returns."""
 
 _STARTING_POLL_NS = 2 * NS_PER_MS
 
@@ -51,7 +56,8 @@ class Supervisor:
         start: Set when all are ready.
         stop: Set when the producers are to end; the other stages end with their input.
         clock: For everything timed.
-        let_go: Called when a process has ended for good, to close its lanes and free its places.
+        let_go: Called when a process has ended for good, to close its lanes and free its places;
+            called again later if it raises `LockHeld`.
         in_child: Called first in every new process.
 
     Attributes:
@@ -77,7 +83,8 @@ class Supervisor:
         self._stop = stop
         self._clock = clock
         self.on_turn: Callable[[], None] = lambda: None
-        self._let_go = let_go
+        self._free_places = let_go
+        self._to_let_go: list[ProcessSpec] = []
         self._in_child = in_child
         self.desk: Desk | None = None
         self._log = logging.getLogger("supervisor")
@@ -127,6 +134,9 @@ class Supervisor:
         for key, _ in self._selector.select(self._patience_ns(end_ns) / NS_PER_S):
             key.data(key.fileobj)
         self.on_turn()
+        leaving, self._to_let_go = self._to_let_go, []
+        for spec in leaving:
+            self._let_go(spec)
         now_ns = self._clock.monotonic_ns()
         if self.desk is not None:
             self.desk.turn(now_ns)
@@ -152,6 +162,8 @@ class Supervisor:
         for child in self.children:
             if child.state is ChildState.RESTARTING:
                 wait_ns = min(wait_ns, child.restart_at_ns - now_ns)
+            if self._hurry and child.spec.stage is self._stage and not child.ended:
+                wait_ns = min(wait_ns, self._stage_began_ns + _overdue_ns(child) - now_ns)
         return max(wait_ns, 0)
 
     def _all_ready(self, now_ns: int) -> bool:
@@ -161,6 +173,12 @@ class Supervisor:
             child.ended or self._board[child.spec.name].state is not RowState.STARTING
             for child in self.children
         )
+
+    def _let_go(self, spec: ProcessSpec) -> None:
+        try:
+            self._free_places(spec)
+        except LockHeld:
+            self._to_let_go.append(spec)
 
     # What can happen to a child.
 
@@ -239,9 +257,11 @@ class Supervisor:
             return  # a recording's end: what is in the rings may take as long as it takes
         late_ns = now_ns - self._stage_began_ns
         for child in here:
-            if child.ended or child.state is ChildState.KILLED:
+            if child.ended or late_ns < _overdue_ns(child):
                 continue
-            if late_ns > child.spec.stop_timeout_s * NS_PER_S:
+            if child.state is ChildState.KILLED:
+                self._abandon(child)
+            else:
                 self._log.error("%s did not stop in time and is killed", child.spec.name)
                 running = child.state is ChildState.RUNNING
                 child.state = ChildState.KILLED
@@ -249,6 +269,13 @@ class Supervisor:
                     child.kill()
                 else:
                     self._let_go(child.spec)
+
+    def _abandon(self, child: Child) -> None:
+        self._log.critical("%s cannot be killed; it is left behind", child.spec.name)
+        with suppress(KeyError, ValueError):
+            self._selector.unregister(child.pidfd)
+        child.abandon()
+        self._let_go(child.spec)
 
     # Signals.
 
@@ -262,16 +289,29 @@ class Supervisor:
 
     def _kill_all(self) -> None:
         for child in self.children:
-            if child.pidfd >= 0:
-                child.kill()
-                with suppress(KeyError, ValueError):
-                    self._selector.unregister(child.pidfd)
-                child.reap()
+            child.kill()
+        give_up_ns = self._clock.monotonic_ns() + UNKILLABLE_NS
+        for child in self.children:
             if not child.ended:
                 child.state = ChildState.KILLED
+            if child.pidfd < 0:
+                continue
+            left_ms = max(0, give_up_ns - self._clock.monotonic_ns()) // NS_PER_MS
+            with suppress(KeyError, ValueError):
+                self._selector.unregister(child.pidfd)
+            if child.wait(left_ms):
+                child.reap()
+            else:
+                self._abandon(child)
 
     def _names(self, state: ChildState) -> tuple[str, ...]:
         return tuple(child.spec.name for child in self.children if child.state is state)
+
+
+def _overdue_ns(child: Child) -> int:
+    """Return how long after its stage's beginning something is to be done about *child*."""
+    stop_ns = round(child.spec.stop_timeout_s * NS_PER_S)
+    return stop_ns + UNKILLABLE_NS if child.state is ChildState.KILLED else stop_ns
 
 
 @contextmanager

@@ -30,7 +30,8 @@ class ProcessSpec:
             gateway that cannot judge or record must not look as if it could.
         restart: How patiently it is restarted after a crash.
         heartbeat_timeout_s: Silent for longer than this, it is taken for hung and killed.
-        stop_timeout_s: How long it may take to end after the stop signal reached its stage.
+        stop_timeout_s: How long it may take to end after the stop signal reached its stage. There
+            are three of them, and the whole is to stop within 7 s, whoever hangs.
     """
 
     name: str
@@ -40,4 +41,9 @@ class ProcessSpec:
     essential: bool = True
     restart: RestartPolicy = field(default_factory=RestartPolicy)
     heartbeat_timeout_s: float = 5.0
-    stop_timeout_s: float = 2.0
+    stop_timeout_s: float = 1.8
+
+    @property
+    def matters(self) -> bool:
+        """Whether data would not flow without it; a view only looks at it."""
+        return self.essential or self.stage is Stage.PRODUCER

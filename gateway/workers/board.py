@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any
 
+from gateway.errors import LockHeld
 from gateway.ring.lock import RobustLock
 from gateway.ring.memory import SharedMemory
 
@@ -81,6 +82,7 @@ class Row:
         self.numbers = Numbers(view[_LOCK_SIZE:_FACTS_AT].cast("q"))
         self._facts = view[_FACTS_AT:]
         self._lock = RobustLock(memory, offset, create=True)
+        self._last_read: dict[str, Any] = {}
 
     @property
     def state(self) -> RowState:
@@ -108,17 +110,23 @@ class Row:
             self._lock.release()
 
     def read_facts(self) -> dict[str, Any]:
-        """Return the facts last written; empty before the first, or if a kill tore them."""
-        self._lock.acquire()
+        """Return the facts last written; empty before the first, or if a kill tore them.
+
+        If the row's process was stopped while it wrote them: those that were read before.
+        """
+        try:
+            self._lock.acquire()
+        except LockHeld:
+            return self._last_read
         try:
             text = bytes(self._facts[: self.numbers["facts_length"]])
         finally:
             self._lock.release()
         try:
-            facts: dict[str, Any] = json.loads(text) if text else {}
+            self._last_read = json.loads(text) if text else {}
         except ValueError:
             return {}
-        return facts
+        return self._last_read
 
 
 class Board:

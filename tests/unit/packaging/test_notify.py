@@ -153,12 +153,19 @@ def test_the_watchdog_is_fed_while_a_link_is_away_and_its_process_knows(gateway,
 def test_the_watchdog_goes_hungry_while_a_process_is_held_beyond_its_kill(gateway, manager):
     gateway.pass_time(60)
     manager.heard()
-    gateway.pass_time(10, beating=("can0", "analyzer-0"))
+    gateway.pass_time(5, beating=("can0", "analyzer-0"))
     assert "WATCHDOG=1" in manager.heard()  # the supervisor kills it after five seconds
     gateway.pass_time(60, beating=("can0", "analyzer-0"))
     assert "WATCHDOG=1" not in manager.heard()
     gateway.pass_time(5)
     assert "WATCHDOG=1" in manager.heard()
+
+
+def test_the_watchdog_is_fed_while_one_hangs_that_the_data_does_not_need(gateway, manager):
+    spec = ProcessSpec(name="gps", stage=Stage.SINK, does="", main=lambda: None, essential=False)
+    gateway.children["gps"].spec = spec
+    gateway.pass_time(60, beating=("can0", "analyzer-0"))
+    assert manager.heard().count("WATCHDOG=1") == 12
 
 
 @pytest.mark.parametrize("state", [ChildState.RESTARTING, ChildState.FAILED, ChildState.DONE])
