@@ -14,6 +14,7 @@ import cantools.database
 from cantools.database.errors import UnsupportedDatabaseFormatError
 
 from gateway.decode.can_field import Field, Number
+from gateway.decode.database_sizes import refuse_absurd_sizes
 from gateway.errors import DatabaseError
 from gateway.record import CanId
 from gateway.signals import Signal, SignalTable
@@ -26,6 +27,7 @@ _READABLE = "a signal database (DBC, KCD, SYM or ARXML)"
 _PLACE = re.compile(r'(?:Invalid syntax )?at (line \d+, column \d+)(?:: "(.*)")?', re.DOTALL)
 
 _MOST_SWITCH_BITS = 57  # what always fits into eight bytes, wherever it starts
+_FINEST_SWITCH = 1 / 256
 _NULL_ADDRESS = 0xFE
 """The J1939 source address from which nobody sends: in a database it stands for "any"."""
 
@@ -152,6 +154,8 @@ def read_database(path: Path) -> Any:  # noqa: ANN401 - cantools' objects have n
     except UnicodeDecodeError:
         text = content.decode("cp1252", errors="replace")  # as Windows tools write DBC and SYM
     known = _FORMATS.get(path.suffix.lower())
+    if known in {"DBC", None}:
+        refuse_absurd_sizes(path, text)
     try:
         database: Any = cantools.database.load_string(
             text, known.lower() if known else None, strict=False
@@ -220,6 +224,10 @@ def _field(path: Path, message: Any, signal: Any) -> Field:  # noqa: ANN401
         expected = f"an integer of at most {_MOST_SWITCH_BITS} bits"
         what = "float" if conversion.is_float else "integer"
         raise DatabaseError(path, where, f"a multiplexer {what} of {signal.length} bits", expected)
+    if signal.is_multiplexer and abs(scale) < _FINEST_SWITCH:
+        # Each number that it stands at would be thousands of raw values; at 0, all of them.
+        expected = f"a scale of {_FINEST_SWITCH} or more"
+        raise DatabaseError(path, where, f"a multiplexer with scale {scale}", expected)
     little_endian = signal.byte_order == "little_endian"
     start = signal.start if little_endian else 8 * (signal.start // 8) + 7 - signal.start % 8
     low, high = signal.minimum, signal.maximum

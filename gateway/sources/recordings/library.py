@@ -24,6 +24,8 @@ _CHUNK = 4096
 _BLF_HEADER = 144
 _NS_EXACT_BELOW_S = 1 << 22
 """Below this many seconds a float still tells one nanosecond from the next."""
+_LATEST_NS = (1 << 63) - 1
+_EARLIEST_NS = -_LATEST_NS
 
 
 class LibraryRecording(Recording):
@@ -105,13 +107,12 @@ class LibraryRecording(Recording):
         """Append the next rows of `FRAME`; tell whether there may be more."""
         for message in messages:
             channel = self.channel_number(_channel_name(message.channel))
-            if channel is None:
+            t_ns = start_ns + to_ns(message.timestamp)
+            if channel is None or not _EARLIEST_NS <= t_ns <= _LATEST_NS:
                 counters.received += 1
                 counters.lost["malformed"] += 1
                 continue
-            rows.append(
-                frame_row(message, start_ns + to_ns(message.timestamp), channel, Origin.RECORDED)
-            )
+            rows.append(frame_row(message, t_ns, channel, Origin.RECORDED))
             if len(rows) == _CHUNK:
                 return True
         return False

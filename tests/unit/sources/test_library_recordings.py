@@ -142,3 +142,11 @@ def test_a_file_that_is_none_of_its_format_is_one_line(write, suffix, content):
     assert str(error.value).startswith(f"{path}: ")
     assert "\n" not in str(error.value)
     assert ", expected " in str(error.value)
+
+
+def test_a_frame_with_a_time_that_no_clock_shows_is_lost_and_counted(written, frames_in):
+    path = written(".csv")
+    path.write_text(path.read_text().replace("100.000002,", "1e300,").replace("100.5,", "-1e11,"))
+    frames, counters = frames_in(open_recording(path))
+    assert frames["t_ns"].tolist() == [100_000001000, 101_250000000]
+    assert counters == Counters(received=2, lost={"malformed": 2})
