@@ -1,0 +1,67 @@
+"""A wrong digit in a database costs a line, not minutes and gigabytes."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.decode.database import FrameDatabase
+from gateway.errors import DatabaseError
+
+MESSAGE = "BO_ 1 M: 8 E"
+SWITCH = ' SG_ S M : 0|16@1+ (1,0) [0|0] "" E'
+VALUE = ' SG_ V m0 : 16|8@1+ (1,0) [0|0] "" E'
+
+
+def told(tmp_path, can, *lines):
+    path = can.write_dbc(tmp_path / "a.dbc", *lines)
+    with pytest.raises(DatabaseError) as caught:
+        FrameDatabase.load([path])
+    return str(caught.value).removeprefix(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("length", "shown"), [("4096", "4096"), ("1" * 12, "1" * 12), ("9" * 5000, "9" * 20)]
+)
+def test_a_message_longer_than_any_transport_carries_is_refused(tmp_path, can, length, shown):
+    text = told(tmp_path, can, f"BO_ 1 M: {length} E")
+    assert text == f"message M: got a length of {shown} bytes, expected at most 4095"
+
+
+def test_the_longest_message_is_taken(decoding):
+    (message,) = decoding("BO_ 1 M: 4095 E", VALUE.replace(" m0", "")).database.messages
+    assert message.length == 4095
+
+
+@pytest.mark.parametrize("place", ["32753|8", "0|32761", "9999999999999|1", "0|888888888888"])
+@pytest.mark.parametrize("kind", ["", "M", "m1", "m1M"])
+def test_a_signal_beyond_the_longest_message_is_refused(tmp_path, can, place, kind):
+    text = told(tmp_path, can, MESSAGE, f' SG_ S {kind} : {place}@1+ (1,0) [0|0] "" E')
+    start, length = place.split("|")
+    assert text == (
+        f"signal S: got {length} bits from bit {start} on,"
+        " expected bits of a message of at most 4095 bytes"
+    )
+
+
+@pytest.mark.parametrize("ranges", ["0-65536", "1-1, 5-99999999999", "0 - 4294967295"])
+def test_a_multiplexer_range_of_more_values_than_16_bits_have_is_refused(tmp_path, can, ranges):
+    text = told(tmp_path, can, MESSAGE, SWITCH, VALUE, f"SG_MUL_VAL_ 1 V S {ranges};")
+    assert text.startswith("signal V: got the range ")
+    assert text.endswith(", expected one of at most 65536 values")
+
+
+def test_a_multiplexer_range_of_all_values_that_16_bits_have_is_taken(decoding):
+    made = decoding(MESSAGE, SWITCH, VALUE, "SG_MUL_VAL_ 1 V S 0-65535;")
+    assert made.values(1, b"\x34\x12\x07\0\0\0\0\0") == {"S": 0x1234, "V": 7}
+
+
+@pytest.mark.parametrize("scale", ["0", "0.003", "-1e-200"])
+def test_a_multiplexer_of_which_thousands_of_raw_values_mean_one_is_refused(tmp_path, can, scale):
+    text = told(tmp_path, can, MESSAGE, SWITCH.replace("(1,0)", f"({scale},0)"), VALUE)
+    assert text.startswith("M.S: got a multiplexer with scale ")
+    assert text.endswith(", expected a scale of 0.00390625 or more")
+
+
+def test_a_multiplexer_scaled_finely_is_taken(decoding):
+    made = decoding(MESSAGE, SWITCH.replace("(1,0)", "(0.00390625,0)"), VALUE)
+    assert made.values(1, b"\xff\x00\x07\0\0\0\0\0") == {"S": 255 / 256, "V": 7}
