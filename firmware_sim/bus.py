@@ -78,6 +78,7 @@ class Bus:
         self.bit_rate = bit_rate
         self.data_bit_rate = data_bit_rate or bit_rate
         self._frames = 0
+        self._last_ns = 0
         self._capacity = queue_frames * wire.RECORD_SIZE
         self._patience_ns = patience_ns
         self._nodes: list[Node] = []
@@ -164,8 +165,8 @@ class Bus:
         Args:
             sender: A node on this bus.
             data: Any number of whole records.
-            now_ns: CLOCK_MONOTONIC at which they were sent. Without a bit rate never less than in
-                an earlier call; with one it may be in the past, if the process is late.
+            now_ns: CLOCK_MONOTONIC at which they were sent; in the past if the process is late.
+                Stamps do not go back for that.
 
         Raises:
             WireError: *data* holds what no CAN bus can carry, or *sender* only listens; nothing
@@ -173,10 +174,11 @@ class Bus:
         """
         if sender.listen_only:
             raise WireError("got a frame from a node that said it only listens")
-        block = wire.to_bus(data, now_ns)
         if self.line:
-            self.line.offer(sender, block, now_ns)
+            self.line.offer(sender, wire.to_bus(data, now_ns), now_ns)
             return
+        self._last_ns = now_ns = max(now_ns, self._last_ns)
+        block = wire.to_bus(data, now_ns)
         count = len(block) // wire.RECORD_SIZE
         sender.sent += count
         self._frames += count

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from firmware_sim import wire
-from firmware_sim.bus import Bus, Node
+from firmware_sim.bus import MAILBOX_FRAMES, Bus, Node
 from firmware_sim.errors import BusNameTaken, WireError
 
 LOG = logging.getLogger(__name__)
@@ -38,6 +38,8 @@ class BusServer:
         bus: The bus. Nodes inside this process may join it directly.
         selector: The loop's selector.
         clock_ns: CLOCK_MONOTONIC.
+        carry_to_ns: How far the bus may carry frames, on CLOCK_MONOTONIC: where devices of this
+            process send at moments of a simulated time, how far that has come; None for now.
     """
 
     def __init__(
@@ -45,13 +47,19 @@ class BusServer:
         bus: Bus,
         selector: selectors.BaseSelector,
         clock_ns: Callable[[], int] = time.monotonic_ns,
+        *,
+        carry_to_ns: Callable[[], int] | None = None,
     ) -> None:
         self.bus = bus
         self._selector = selector
         self._clock_ns = clock_ns
+        self._carry_to_ns = carry_to_ns or clock_ns
         self._listener: socket.socket | None = None
         self._links: set[_Link] = set()
-        self._buffer = memoryview(bytearray(READ_BYTES))
+        # A little more: the part of a record that is left over from the last time.
+        self._buffer = memoryview(bytearray(READ_BYTES + wire.RECORD_SIZE))
+        # A bus that takes its time leaves the rest to wait at the sender.
+        self._read_bytes = MAILBOX_FRAMES * wire.RECORD_SIZE if bus.line else READ_BYTES
 
     def __enter__(self) -> Self:
         """Take the bus's name and let nodes join.
@@ -87,25 +95,33 @@ class BusServer:
 
     @property
     def pending(self) -> bool:
-        """Whether frames wait for nodes that joined by the socket and are not overrun."""
-        return any(link.node.queue and not link.node.overrun for link in self._links if link.node)
+        """Whether frames wait to cross, or for nodes by the socket that are not overrun."""
+        return self.bus.busy or any(
+            link.node.queue and not link.node.overrun for link in self._links if link.node
+        )
 
     def settle(self) -> int | None:
-        """Send what is queued, hold senders back or let them go on.
+        """Carry what has crossed the bus, send what is queued, hold senders or let them go on.
 
         Returns:
             The time by which it is to be called again, None for no need.
         """
-        for link in tuple(self._links):
-            if link.node is not None and link.node.queue and not link.congested:
-                self._write(link)
-        deadline = self.bus.advance(self._clock_ns())
-        blocked = self.bus.blocked
+        while True:
+            deadline = self.bus.advance(self._carry_to_ns())
+            blocked = self.bus.blocked
+            for link in tuple(self._links):
+                if link.node is not None and link.node.queue and not link.congested:
+                    self._write(link)
+            if not blocked or self.bus.blocked:
+                break  # else what was sent has made room for more
         for link in self._links:
-            reads = selectors.EVENT_READ if not blocked else 0
+            reads = selectors.EVENT_READ if not self._holds(link) else 0
             writes = selectors.EVENT_WRITE if link.congested else 0
             link.watch(self._selector, reads | writes)
         return deadline
+
+    def _holds(self, link: _Link) -> bool:
+        return self.bus.holds(link.node) if link.node else self.bus.blocked
 
     def _accept(self, _events: int) -> None:
         assert self._listener is not None  # noqa: S101 - registered only while it is open
@@ -126,7 +142,7 @@ class BusServer:
         try:
             if events & selectors.EVENT_WRITE:
                 self._write(link)
-            if events & selectors.EVENT_READ and not self.bus.blocked:
+            if events & selectors.EVENT_READ and not self._holds(link):
                 self._read(link)
         except WireError as error:
             name = link.node.name if link.node else "a node that has not said hello"
@@ -137,7 +153,7 @@ class BusServer:
         kept = len(link.partial)
         self._buffer[:kept] = link.partial
         try:
-            size = link.sock.recv_into(self._buffer[kept:])
+            size = link.sock.recv_into(self._buffer[kept : kept + self._read_bytes])
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -165,7 +181,7 @@ class BusServer:
             own_frames=bool(hello.flags & wire.HelloFlag.OWN_FRAMES),
             listen_only=bool(hello.flags & wire.HelloFlag.LISTEN_ONLY),
         )
-        self.bus.join(link.node)
+        self.bus.join(link.node, self._carry_to_ns())
 
     def _write(self, link: _Link) -> None:
         node = link.node
@@ -181,7 +197,7 @@ class BusServer:
             except OSError:
                 # It closed its end. What it had sent before that may still wait to be read, so
                 # the link stays until there is no more.
-                self.bus.leave(node)
+                self.bus.leave(node, self._carry_to_ns())
                 break
             self.bus.took(node, size, self._clock_ns())
         link.congested = False
@@ -193,7 +209,7 @@ class BusServer:
         link.watch(self._selector, 0)
         link.sock.close()
         if link.node is not None:
-            self.bus.leave(link.node)
+            self.bus.leave(link.node, self._carry_to_ns())
 
 
 class _Link:

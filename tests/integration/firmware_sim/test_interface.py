@@ -375,6 +375,7 @@ def test_sigterm_ends_a_bus_with_its_ledger_and_status_zero():
     assert process.returncode == 0
     assert out.splitlines() == [
         f"bus name={name} channel={name} bit_rate=0",
+        f"control name={process.pid}",
         "READY",
         f"carried bus={name} frames=1",
         f"node bus={name} name=one sent=1 delivered=0 notices=0 lost=0 unread=0"
