@@ -27,6 +27,15 @@ from gateway.config.model import (
     SerialConfig,
     TransmitConfig,
 )
+from gateway.config.obd_values import OBD_NAMES
+from gateway.config.polled import (
+    ModbusConfig,
+    ModbusDeviceConfig,
+    ObdConfig,
+    ObdFieldConfig,
+    ObdRequestConfig,
+    RegisterConfig,
+)
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "configuration.md"
 SECTIONS = {
@@ -38,6 +47,12 @@ SECTIONS = {
     "### `[[source.fields]]` and `[[source.frames.fields]]`": FieldConfig,
     "### `[[source.frames]]`": FrameConfig,
     '## `[[source]]` with `type = "replay"`': ReplayConfig,
+    '## `[[source]]` with `type = "modbus"`': ModbusConfig,
+    "### `[[source.devices]]`": ModbusDeviceConfig,
+    "### `[[source.devices.registers]]`": RegisterConfig,
+    '## `[[source]]` with `type = "obd"`': ObdConfig,
+    "### `[[source.requests]]`": ObdRequestConfig,
+    "### `[[source.requests.fields]]`": ObdFieldConfig,
     "## `[[transmit]]`": TransmitConfig,
     "## `[[rule]]`": RuleConfig,
     "### `[rule.on_raise]` and `[rule.on_clear]`": ActionConfig,
@@ -95,7 +110,12 @@ def test_the_page_has_a_heading_for_every_table():
 def test_the_examples_of_the_page_are_valid(tmp_path):
     (tmp_path / "car.dbc").touch()
     examples = re.findall(r"```toml\n(.+?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(examples) == 2
+    assert len(examples) == 4
     for example in examples:
         (tmp_path / "car.toml").write_text(example, encoding="utf-8")
         assert load_config(tmp_path / "car.toml").source
+
+
+def test_the_page_names_every_value_of_obd():
+    named = PAGE.read_text(encoding="utf-8").partition("that have a name: ")[2].partition("\n")[0]
+    assert tuple(re.findall(r"`(\w+)`", named)) == OBD_NAMES
