@@ -116,17 +116,19 @@ class ModbusSlave:
     def _next_frame(self) -> bytes:
         """Take a whole request with a good CRC out of what was received; b"" if there is none."""
         received = self._received
-        while received:
-            size = _request_size(received)
-            if size > len(received):
-                return b""
-            if size and not crc16(received[:size]):
-                frame = bytes(received[:size])
+        for start in range(len(received)):
+            size = _request_size(received[start:])
+            if size and not crc16(received[start : start + size]):
+                request = bytes(received[start : start + size])
+                self._pass_over(start)
                 del received[:size]
-                return frame
-            del received[0]
-            self.passed_over += 1
+                return request
+        self._pass_over(max(0, len(received) - LONGEST_FRAME))
         return b""
+
+    def _pass_over(self, count: int) -> None:
+        del self._received[:count]
+        self.passed_over += count
 
     def _execute(self, function: int, data: bytes, now_ns: int) -> bytes:
         """Return what follows the address in the answer: function and data, or a refusal."""
@@ -206,20 +208,18 @@ def with_crc(data: bytes) -> bytes:
 
 
 def _request_size(received: bytearray) -> int:
-    """Return the length of the request that begins here: 0 for none; too much if unknown yet."""
-    if len(received) < 2:
-        return LONGEST_FRAME
-    function = received[1]
+    """Return the length of the request that begins here, if it is whole; else 0."""
+    function = received[1] if len(received) > 1 else 0
     if READ_COILS <= function <= WRITE_REGISTER:
-        return 8
-    if function in (WRITE_COILS, WRITE_REGISTERS):
-        return 9 + received[6] if len(received) > 6 else LONGEST_FRAME
-    # Of a function that it does not have, a slave knows the end only by the silence after it. Here
-    # the shortest frame with a good CRC is one, so that it can be refused.
-    for size in range(4, min(len(received), LONGEST_FRAME) + 1):
-        if not crc16(received[:size]):
-            return size
-    return LONGEST_FRAME if len(received) < LONGEST_FRAME else 0
+        size = 8
+    elif function in (WRITE_COILS, WRITE_REGISTERS):
+        size = 9 + received[6] if len(received) > 6 else LONGEST_FRAME
+    else:
+        # Of a function that it does not have, a slave knows the end only by the silence after it.
+        # Here the shortest frame with a good CRC is one, so that it can be refused.
+        sizes = range(4, min(len(received), LONGEST_FRAME) + 1)
+        size = next((size for size in sizes if not crc16(received[:size])), LONGEST_FRAME)
+    return size if size <= len(received) else 0
 
 
 def _part(table: list[int], first: int, count: int, most: int) -> list[int]:
