@@ -17,7 +17,6 @@ import logging
 import selectors
 import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, get_args
@@ -81,7 +80,6 @@ class ControlServer:
         name: Other processes find it by this.
         rig: What requests act on.
         selector: The loop's: its keys carry what to call when ready.
-        catch_up: Called before a request is obeyed: brings the simulation up to now.
     """
 
     def __init__(
@@ -89,12 +87,10 @@ class ControlServer:
         name: str,
         rig: Rig,
         selector: selectors.BaseSelector,
-        catch_up: Callable[[], object],
     ) -> None:
         self.name = name
         self._rig = rig
         self._selector = selector
-        self._catch_up = catch_up
         self._listener: socket.socket | None = None
         self._clients: set[_Client] = set()
 
@@ -133,7 +129,6 @@ class ControlServer:
     def obey(self, line: bytes) -> dict[str, Any]:
         """Do what *line* asks for; return the answer."""
         try:
-            self._catch_up()
             return {"ok": True, **self._done(_parsed(line))}
         except RequestError as error:
             return {"ok": False, "error": str(error)}

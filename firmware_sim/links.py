@@ -52,31 +52,6 @@ class BusOutlet:
         return data
 
 
-class PortOutlet:
-    """A device's serial port, to send only.
-
-    Args:
-        port: The port.
-        selector: The loop's, where what others write to the port is taken in, and ignored.
-    """
-
-    def __init__(self, port: PtyPort, selector: selectors.BaseSelector) -> None:
-        self._port = port
-        selector.register(port, selectors.EVENT_READ, self._ignore)
-
-    @property
-    def held(self) -> bool:
-        """See `Outlet`."""
-        return self._port.held
-
-    def send(self, data: bytes, _now_ns: int) -> None:
-        """See `Outlet`."""
-        self._port.write(data)
-
-    def _ignore(self, _events: int) -> None:
-        self._port.read()
-
-
 class SlcanLink:
     """An slcan adapter between a bus and a port.
 
@@ -105,9 +80,8 @@ class SlcanLink:
         self._clock_ns = clock_ns
         self._node = Node(name, patience_ns=0)
         self._adapter = SlcanAdapter(self._transmit)
-        self._watched = selectors.EVENT_READ
         bus.join(self._node)
-        selector.register(port, self._watched, self._on_ready)
+        port.watch(selector, self._on_ready)
 
     def settle(self) -> int | None:
         """See `Settler`."""
@@ -119,7 +93,7 @@ class SlcanLink:
         self._port.flush()
         reads = 0 if self._bus.blocked or self._port.held else selectors.EVENT_READ
         writes = selectors.EVENT_WRITE if self._port.backlog else 0
-        self._watch(reads | writes)
+        self._port.watch(self._selector, self._on_ready, reads | writes)
         return None
 
     def _on_ready(self, events: int) -> None:
@@ -128,14 +102,3 @@ class SlcanLink:
 
     def _transmit(self, record: bytes) -> None:
         self._bus.offer(self._node, record, self._clock_ns())
-
-    def _watch(self, events: int) -> None:
-        if events == self._watched:
-            return
-        if not self._watched:
-            self._selector.register(self._port, events, self._on_ready)
-        elif events:
-            self._selector.modify(self._port, events, self._on_ready)
-        else:
-            self._selector.unregister(self._port)
-        self._watched = events

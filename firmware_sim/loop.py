@@ -52,6 +52,7 @@ def run(
     selector: selectors.BaseSelector,
     settlers: Sequence[Settler],
     *,
+    before: Callable[[], object] = lambda: None,
     stop: Callable[[], bool],
     until_ns: int | None = None,
     clock_ns: Callable[[], int] = time.monotonic_ns,
@@ -61,6 +62,7 @@ def run(
     Args:
         selector: Each key's data is called with the events when its descriptor is ready.
         settlers: Called in order, once a round.
+        before: Called once a round before what is ready is told: what is due comes first.
         stop: Whether to return.
         until_ns: CLOCK_MONOTONIC at which to return, None for never.
         clock_ns: CLOCK_MONOTONIC.
@@ -72,5 +74,7 @@ def run(
             return
         due = [moment for moment in (*moments, until_ns) if moment is not None]
         timeout = None if not due else max(0, min(due) - now_ns) / 1e9
-        for key, events in selector.select(timeout):
+        ready = selector.select(timeout)
+        before()
+        for key, events in ready:
             key.data(events)

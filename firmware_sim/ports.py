@@ -6,11 +6,13 @@ import array
 import contextlib
 import fcntl
 import os
+import selectors
 import termios
 import tty
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from firmware_sim.errors import PortError
 
@@ -50,6 +52,8 @@ class PtyPort:
         self._backlog = bytearray()
         self._master = self._slave = -1
         self._device = ""
+        self._unread = 0  # at most so many bytes wait for the other end
+        self._watch: _Watch | None = None
 
     def __enter__(self) -> Self:
         """See `plug`."""
@@ -83,6 +87,24 @@ class PtyPort:
         """Bytes that wait for room in the pty, with flow control."""
         return len(self._backlog)
 
+    def watch(
+        self,
+        selector: selectors.BaseSelector,
+        on_ready: Callable[[int], None],
+        events: int = selectors.EVENT_READ,
+    ) -> None:
+        """Have *selector* look for *events*, which may be none, also when it was unplugged between.
+
+        Args:
+            selector: The loop's.
+            on_ready: What its keys carry: called with the events when there are any.
+            events: As `selectors` has them.
+        """
+        if self._watch is None or events != self._watch.events:
+            self._unwatch()
+            self._watch = _Watch(selector, on_ready, events)
+            self._rewatch()
+
     def plug(self) -> None:
         """Make the pty and the link to it.
 
@@ -105,6 +127,8 @@ class PtyPort:
         except OSError as error:
             self._close()
             raise PortError(f"{self.path}: {error.strerror or error}") from None
+        self._unread = 0
+        self._rewatch()
 
     def unplug(self) -> None:
         """Take the device away: the link goes, and whoever has it open gets an end of file."""
@@ -115,10 +139,13 @@ class PtyPort:
                 self.path.unlink()
         self.dropped += len(self._backlog)
         self._backlog.clear()
+        self._unwatch()
         self._close()
 
     def read(self) -> bytes:
         """Return what the other end has written, b"" for nothing."""
+        if not self.plugged:
+            return b""
         try:
             return os.read(self._master, READ_BYTES)
         except (BlockingIOError, InterruptedError):
@@ -147,20 +174,37 @@ class PtyPort:
             self.written += size
 
     def _overrun(self, data: bytes) -> None:
-        unread = array.array("i", [0])
-        fcntl.ioctl(self._slave, termios.FIONREAD, unread)
-        excess = unread[0] + len(data) - UNREAD_BYTES
-        if excess > 0:
-            # The oldest bytes are taken out by reading them at the other end ourselves: exactly
-            # so many are dropped, also while somebody else is reading.
-            with contextlib.suppress(BlockingIOError, InterruptedError):
-                self.dropped += len(os.read(self._slave, excess))
+        if self._unread + len(data) > UNREAD_BYTES:
+            self._make_room(len(data))
         try:
             size = os.write(self._master, data)
         except (BlockingIOError, InterruptedError):
             size = 0  # the kernel is too busy to move bytes across at all
+        self._unread += size
         self.written += len(data)
         self.dropped += len(data) - size
+
+    def _make_room(self, size: int) -> None:
+        # Asked only when there might be no room: others can only have read, and made some.
+        unread = array.array("i", [0])
+        fcntl.ioctl(self._slave, termios.FIONREAD, unread)
+        self._unread = unread[0]
+        excess = self._unread + size - UNREAD_BYTES
+        if excess > 0:
+            # The oldest bytes are taken out by reading them at the other end ourselves: exactly
+            # so many are dropped, also while somebody else is reading.
+            with contextlib.suppress(BlockingIOError, InterruptedError):
+                taken = len(os.read(self._slave, excess))
+                self._unread -= taken
+                self.dropped += taken
+
+    def _rewatch(self) -> None:
+        if self._watch and self._watch.events and self.plugged:
+            self._watch.selector.register(self, self._watch.events, self._watch.on_ready)
+
+    def _unwatch(self) -> None:
+        if self._watch and self._watch.events and self.plugged:
+            self._watch.selector.unregister(self)
 
     def _link(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -177,3 +221,9 @@ class PtyPort:
             if fd >= 0:
                 os.close(fd)
         self._master = self._slave = -1
+
+
+class _Watch(NamedTuple):
+    selector: selectors.BaseSelector
+    on_ready: Callable[[int], None]
+    events: int

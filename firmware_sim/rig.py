@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from firmware_sim.bus import Bus
-from firmware_sim.devices.base import Adjustable, Device, Resettable
+from firmware_sim.bus import Bus, NodeReport
+from firmware_sim.devices.base import Adjustable, Resettable
 from firmware_sim.devices.inputs import Inputs
 from firmware_sim.errors import RequestError
 from firmware_sim.explain import listed
-from firmware_sim.ports import PtyPort
+from firmware_sim.outlets import BusLine, Port
+from firmware_sim.schedule import Place, Schedule
 
 
 @dataclass(slots=True)
@@ -22,19 +23,22 @@ class Member:
     Attributes:
         name: Its name.
         type: Its type.
-        parts: The devices that it consists of: the ECUs of a car; none for an adapter.
+        places: The devices that it consists of: the ECUs of a car; none for an adapter.
+        port: Its serial port, if it has one.
     """
 
     name: str
     type: str
-    parts: list[Device] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    port: Port | None = None
 
     def inputs(self) -> Iterable[Inputs]:
         """Yield the inputs of its parts, those that several share once."""
         found: list[Inputs] = []
-        for part in self.parts:
-            if isinstance(part, Adjustable) and part.inputs not in found:
-                found.append(part.inputs)
+        for place in self.places:
+            device = place.device
+            if isinstance(device, Adjustable) and device.inputs not in found:
+                found.append(device.inputs)
         return found
 
     def units(self) -> dict[str, str]:
@@ -54,8 +58,12 @@ class Member:
 
     def state(self) -> str | dict[str, str] | None:
         """Return what its part says it is in, by part if there are several; None for nothing."""
-        states = {part.name: str(part.state) for part in self.parts if hasattr(part, "state")}
-        if len(self.parts) == 1:
+        states = {
+            place.device.name: str(place.device.state)
+            for place in self.places
+            if hasattr(place.device, "state")
+        }
+        if len(self.places) == 1:
             return next(iter(states.values()), None)
         return states or None
 
@@ -64,48 +72,43 @@ class Rig:
     """Everything that a request, a time line or a fault can name.
 
     Args:
-        now_ns: Nanoseconds since the simulation's start.
+        schedule: Its time.
 
     Attributes:
+        schedule: Its time.
         members: The devices, by name, in the scenario's order.
-        buses: The buses, by the scenario's names.
-        ports: The serial ports, by their device's name.
+        lines: The buses, by the scenario's names.
     """
 
-    def __init__(self, now_ns: Callable[[], int]) -> None:
-        self._now_ns = now_ns
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
         self.members: dict[str, Member] = {}
-        self.buses: dict[str, Bus] = {}
-        self.ports: dict[str, PtyPort] = {}
+        self.lines: dict[str, BusLine] = {}
 
     def state(self) -> dict[str, Any]:
         """Return what is there and how it is, as JSON can carry it."""
         return {
-            "t_ns": self._now_ns(),
-            "buses": {name: _bus_state(bus) for name, bus in self.buses.items()},
+            "t_ns": self.schedule.now_ns,
+            "buses": {name: _bus_state(line.bus) for name, line in self.lines.items()},
             "ports": {
-                device: {
-                    "path": str(port.path),
-                    "plugged": port.plugged,
-                    "written": port.written,
-                    "dropped": port.dropped,
-                }
-                for device, port in self.ports.items()
+                name: _port_state(member.port)
+                for name, member in self.members.items()
+                if member.port is not None
             },
             "devices": {name: _device_state(member) for name, member in self.members.items()},
             "faults": [],
         }
 
-    def set(self, device: str, values: Mapping[str, float]) -> None:
+    def set(self, device: str, values: Mapping[str, float], *, where: str = "values") -> None:
         """Hold inputs of *device* at *values*, until `release`; all of them or, if wrong, none.
 
         Raises:
             RequestError: There is no such device or input, or a value is not finite.
         """
-        found = [(self._inputs(device, name, "values"), name) for name in values]
+        found = [(self._inputs(device, name, where), name) for name in values]
         for name, value in values.items():
             if not math.isfinite(value):
-                raise RequestError(f"values.{name}", value, "a finite number")
+                raise RequestError(f"{where}.{name}", value, "a finite number")
         for inputs, name in found:
             inputs.set(name, values[name])
 
@@ -126,11 +129,13 @@ class Rig:
         Raises:
             RequestError: There is no such device, or nothing of it can be reset.
         """
-        parts = [part for part in self.member(device).parts if isinstance(part, Resettable)]
-        if not parts:
+        places = self.member(device).places
+        if not any(isinstance(place.device, Resettable) for place in places):
             raise RequestError("device", repr(device), "a device that can be reset")
-        for part in parts:
-            part.reset(self._now_ns())
+        for place in places:
+            if isinstance(place.device, Resettable):
+                place.device.reset(self.schedule.now_ns)
+                self.schedule.changed(place)
 
     def member(self, name: str, where: str = "device") -> Member:
         """Return the device called *name*, which a request has at *where*.
@@ -158,10 +163,32 @@ def _one_of(names: Iterable[str], kind: str) -> str:
 
 def _bus_state(bus: Bus) -> dict[str, Any]:
     nodes = [
-        {"name": row.name, "sent": row.sent, "delivered": row.delivered, "lost": row.lost}
-        for row in bus.report()
+        {
+            "name": node.name,
+            "state": str(node.state),
+            "tec": node.tec,
+            "rec": node.rec,
+            **{key: getattr(NodeReport.of(node), key) for key in ("sent", "delivered", "lost")},
+        }
+        for node in bus.nodes
     ]
-    return {"channel": bus.name, "bit_rate": bus.bit_rate, "frames": bus.frames, "nodes": nodes}
+    return {
+        "channel": bus.name,
+        "bit_rate": bus.bit_rate,
+        "frames": bus.frames,
+        "errors": bus.errors,
+        "load": bus.load,
+        "nodes": nodes,
+    }
+
+
+def _port_state(port: Port) -> dict[str, Any]:
+    return {
+        "path": str(port.path),
+        "plugged": port.plugged,
+        "written": port.written,
+        "dropped": port.dropped,
+    }
 
 
 def _device_state(member: Member) -> dict[str, Any]:

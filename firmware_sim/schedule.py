@@ -1,16 +1,25 @@
-"""When each device takes its next step, and where what it sends goes."""
+"""Simulated time: which device steps next, what it hears, where what it sends goes."""
 
 from __future__ import annotations
 
 import heapq
+import itertools
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from firmware_sim.devices.base import Device
+from firmware_sim.devices.base import Device, Listener
 
 HELD_RETRY_NS = 1_000_000
-"""How soon a device whose outlet is held up is tried again."""
+"""How soon a device whose outlet is held up, or a bus that cannot go on, is tried again."""
+
+Action = Callable[[int], object]
+"""Something that happens at a moment, in nanoseconds since the start, which it is told."""
+
+Filter = Callable[[bytes, int], bytes]
+"""What a fault does to what a device hears: given the data and nanoseconds since the start."""
+
+_FIRST = -1  # what happens, and what is heard, at a moment comes before what is sent at it
 
 
 class Outlet(Protocol):
@@ -26,12 +35,61 @@ class Outlet(Protocol):
         ...
 
 
-class _Entry(NamedTuple):
-    due_ns: int
-    order: int
-    device: Device
-    outlet: Outlet
-    group: object
+class Carrier(Protocol):
+    """What takes time to carry frames: a bus.
+
+    Attributes:
+        touched: Whether something was put on it since it was last advanced.
+        due_ns: CLOCK_MONOTONIC at which it is to be advanced next; None for no need.
+    """
+
+    touched: bool
+    due_ns: int | None
+
+    def advance(self, now_ns: int) -> None:
+        """Carry on to *now_ns*, CLOCK_MONOTONIC."""
+        ...
+
+    def heard(self, now_ns: int) -> list[tuple[int, Place, bytes]]:
+        """Return, once, what reached devices: when (CLOCK_MONOTONIC), whom, and what."""
+        ...
+
+
+class Place:
+    """A device in the schedule.
+
+    Attributes:
+        device: The device.
+        outlet: Where its bytes go; a fault puts itself before it.
+        carrier: What carries them there in simulated time, None for nothing.
+        filters: What faults do to what it hears.
+        after: Called after each of its steps.
+    """
+
+    __slots__ = ("after", "carrier", "device", "filters", "group", "order", "outlet", "queued")
+
+    def __init__(
+        self,
+        device: Device,
+        outlet: Outlet,
+        *,
+        carrier: Carrier | None,
+        group: object,
+        order: int,
+    ) -> None:
+        self.device = device
+        self.outlet = outlet
+        self.carrier = carrier
+        self.group = group
+        self.order = order
+        self.queued: int | None = None
+        self.filters: list[Filter] = []
+        self.after: list[Action] = []
+
+
+# Moment, order at that moment, tie-breaker, the device, and what it hears; without a device, what
+# happens; without anything, its step.
+_Entry = tuple[int, int, int, Place | None, bytes | Action | None]
 
 
 class Schedule:
@@ -39,59 +97,161 @@ class Schedule:
 
     A device that comes late, because the machine or its outlet was held up, still takes every one
     of its steps, each told the moment at which it was due: what is sent depends on the scenario
-    alone.
+    alone. What is heard, and what a time line asks for, lies at its own moment in the same order.
 
     Args:
         clock_ns: CLOCK_MONOTONIC.
+
+    Attributes:
+        now_ns: How far the simulation has come, in nanoseconds since the start.
+        start_ns: CLOCK_MONOTONIC at the start.
     """
 
     def __init__(self, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._clock_ns = clock_ns
-        self._start_ns = 0
-        self._order = 0
+        self.start_ns = 0
+        self.now_ns = 0
+        self._places = 0
+        self._sequence = itertools.count()
         self._heap: list[_Entry] = []
+        self._carriers: list[Carrier] = []
 
-    def add(self, device: Device, outlet: Outlet, *, group: object = None) -> None:
+    def add(
+        self,
+        device: Device,
+        outlet: Outlet,
+        *,
+        carrier: Carrier | None = None,
+        group: object = None,
+    ) -> Place:
         """Have *device* send to *outlet*.
 
         Args:
             device: Of devices due at one moment, the first added is first.
             outlet: Where its bytes go.
+            carrier: What carries them, if that takes simulated time; see `carry`.
             group: What it shares with other devices, such as a car; None for nothing. While one
                 of a group is held up all of them are, for what they share is at one moment.
         """
-        if device.due_ns is not None:
-            order = self._order
-            self._order += 1
-            entry = _Entry(device.due_ns, order, device, outlet, group or device)
-            heapq.heappush(self._heap, entry)
+        place = Place(device, outlet, carrier=carrier, group=group or device, order=self._places)
+        self._places += 1
+        self.changed(place)
+        return place
 
-    @property
-    def now_ns(self) -> int:
-        """Nanoseconds since the start."""
-        return self._clock_ns() - self._start_ns
+    def carry(self, carrier: Carrier) -> None:
+        """Have *carrier* carry what devices send to it, in simulated time."""
+        self._carriers.append(carrier)
+
+    def at(self, due_ns: int, action: Action) -> None:
+        """Have *action* happen at *due_ns* since the start, before devices step at that moment."""
+        self._push(due_ns, _FIRST, None, action)
+
+    def hear(self, place: Place, data: bytes, due_ns: int | None = None) -> None:
+        """Have a device hear *data* at *due_ns* since the start, None for now."""
+        self._push(self.now_ns if due_ns is None else due_ns, _FIRST, place, data)
+
+    def changed(self, place: Place) -> None:
+        """Look anew when a device is due: it may be another moment after it was spoken to."""
+        due_ns = place.device.due_ns
+        if due_ns != place.queued:
+            place.queued = due_ns
+            if due_ns is not None:
+                self._push(due_ns, place.order, place, None)
 
     def start(self) -> None:
         """Let the devices' time begin now."""
-        self._start_ns = self._clock_ns()
+        self.start_ns = self._clock_ns()
+
+    def stop(self) -> None:
+        """Let no device do anything any more; what is under way on a bus still arrives."""
+        self._heap.clear()
+
+    def monotonic_ns(self) -> int:
+        """Return how far the simulation has come, on CLOCK_MONOTONIC."""
+        return self.start_ns + self.now_ns
 
     def settle(self) -> int | None:
-        """Step whoever is due; return when the next will be, on CLOCK_MONOTONIC."""
-        now_ns = self._clock_ns()
+        """Do what is due; return when the next will be, on CLOCK_MONOTONIC."""
+        return self.run_to(self._clock_ns() - self.start_ns)
+
+    def run_to(self, limit_ns: int) -> int | None:
+        """Do what is due up to *limit_ns* since the start; return as `settle` does."""
         held: list[_Entry] = []
-        while self._heap and self._heap[0].due_ns + self._start_ns <= now_ns:
-            entry = heapq.heappop(self._heap)
-            if entry.outlet.held or any(entry.group is other.group for other in held):
-                held.append(entry)
-                continue
-            data = entry.device.step(entry.due_ns)
-            if data:
-                entry.outlet.send(data, now_ns)
-            if entry.device.due_ns is not None:
-                heapq.heappush(self._heap, entry._replace(due_ns=entry.device.due_ns))
-        following = [self._heap[0].due_ns + self._start_ns] if self._heap else []
+        heap = self._heap
+        for each in self._carriers:
+            self._advance(each)  # others may have been at it
+        while True:
+            carrier = self._first_carrier()
+            carried_ns = carrier.due_ns - self.start_ns if carrier and carrier.due_ns else None
+            if carrier and carried_ns is not None and (not heap or carried_ns <= heap[0][0]):
+                if carried_ns > limit_ns:
+                    break
+                self.now_ns = max(self.now_ns, carried_ns)
+                self._advance(carrier)
+            elif heap and heap[0][0] <= limit_ns:
+                entry = heapq.heappop(heap)
+                self.now_ns = max(self.now_ns, entry[0])
+                self._do(entry, held)
+            else:
+                break
+            for each in self._carriers:
+                if each.touched:
+                    self._advance(each)
+        self.now_ns = max(self.now_ns, limit_ns)
+        due = [heap[0][0] + self.start_ns] if heap else []
+        due += [each.due_ns for each in self._carriers if each.due_ns is not None]
         if held:
-            following.append(now_ns + HELD_RETRY_NS)
-        for entry in held:
-            heapq.heappush(self._heap, entry)
-        return min(following, default=None)
+            due.append(self.start_ns + limit_ns + HELD_RETRY_NS)
+            for entry in held:
+                heapq.heappush(heap, entry)
+        return min(due, default=None)
+
+    def _do(self, entry: _Entry, held: list[_Entry]) -> None:
+        due_ns, _, _, place, what = entry
+        if place is None:
+            assert callable(what)  # noqa: S101 - an entry without a device is an action
+            what(due_ns)
+            return
+        if isinstance(what, bytes):
+            for each in place.filters:
+                what = each(what, due_ns)
+            if what and isinstance(place.device, Listener):
+                place.device.hear(what, due_ns)
+                self.changed(place)
+            return
+        if place.queued != due_ns:
+            return  # it is due at another moment by now
+        if place.outlet.held or any(
+            other is not None and other.group is place.group for _, _, _, other, _ in held
+        ):
+            held.append(entry)
+            return
+        data = place.device.step(due_ns)
+        if data:
+            place.outlet.send(data, self.start_ns + self.now_ns)
+            if place.carrier is not None:
+                place.carrier.touched = True
+        self.changed(place)
+        for action in place.after:
+            action(due_ns)
+
+    def _first_carrier(self) -> Carrier | None:
+        first = None
+        for each in self._carriers:
+            due_ns = each.due_ns
+            if due_ns is not None and (first is None or due_ns < (first.due_ns or 0)):
+                first = each
+        return first
+
+    def _advance(self, carrier: Carrier) -> None:
+        now_ns = self.start_ns + self.now_ns
+        carrier.advance(now_ns)
+        if carrier.due_ns is not None and carrier.due_ns <= now_ns:
+            carrier.due_ns = now_ns + HELD_RETRY_NS
+        for heard_ns, place, data in carrier.heard(now_ns):
+            self._push(heard_ns - self.start_ns, _FIRST, place, data)
+
+    def _push(
+        self, due_ns: int, order: int, place: Place | None, what: bytes | Action | None
+    ) -> None:
+        heapq.heappush(self._heap, (due_ns, order, next(self._sequence), place, what))

@@ -28,3 +28,35 @@ class DeviceSection(Section, frozen=True, kw_only=True):
 
     name: Name
     initial: dict[str, float] = {}
+
+    @property
+    def type(self) -> str:
+        """Its type, as the file has it."""
+        return str(self.__struct_config__.tag)
+
+    def check(self) -> None:
+        """Look for what the keys' types do not say.
+
+        Raises:
+            RequestError: Something is wrong; its ``where`` is the key.
+        """
+
+
+class OnBus(DeviceSection, frozen=True, kw_only=True):
+    """A device on a CAN bus. A type that makes one device has ``make(seed) -> Device`` besides.
+
+    Attributes:
+        bus: The bus.
+    """
+
+    bus: str
+
+
+class OnPort(DeviceSection, frozen=True, kw_only=True):
+    """A device on a serial port, likewise.
+
+    Attributes:
+        port: The name of its serial port, a link in the folder of ports.
+    """
+
+    port: Name

@@ -4,16 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from firmware_sim.device_sections import F1CarSection, GpsSection, LoadSection, SlcanSection
 from firmware_sim.errors import ScenarioError
-from firmware_sim.scenario import (
-    BusSection,
-    F1CarSection,
-    GpsSection,
-    LoadSection,
-    Scenario,
-    SlcanSection,
-    load_scenario,
-)
+from firmware_sim.scenario import BusSection, Scenario, load_scenario
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "f1-scenario.toml"
 
@@ -75,7 +68,8 @@ def test_an_empty_scenario_has_nothing_in_it(scenario):
         ),
         pytest.param(
             "[[bus]]\nname='a'\nspeed=1",
-            "bus[0].speed: got an unknown key, expected one of 'name', 'queue', 'patience_s'",
+            "bus[0].speed: got an unknown key, expected one of 'name', 'bit_rate', "
+            "'data_bit_rate', 'restart_ms', 'acknowledge', 'queue', 'patience_s'",
             id="unknown key of a bus",
         ),
         pytest.param(
@@ -150,7 +144,7 @@ def test_an_empty_scenario_has_nothing_in_it(scenario):
         pytest.param(
             CAR + "[[device]]\nname='g'\ntype='gps'\nport='p'\ncar='car'\n"
             "[[device]]\nname='s'\ntype='slcan'\nport='p'\nbus='can0'",
-            "device[1].port: got 'p', expected a port that no other device has",
+            "device[2].port: got 'p', expected a port that no other device has",
             id="two devices on one port",
         ),
         pytest.param(
