@@ -11,6 +11,7 @@ ten times, tyres warm about five times as fast as they do.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from random import Random
 from typing import NamedTuple
 
@@ -59,6 +60,8 @@ _FUEL_KG_PER_PERCENT = 1.1
 
 _GEAR_TOP_MS = (0.0, 25.0, 37.0, 48.0, 59.0, 70.0, 81.0, 91.0, 99.0)
 _IDLE_RPM, _TOP_RPM = 4_500.0, 12_400.0
+_ENGINE_BRAKING = 3.0  # m/s**2, while it turns faster than it may
+_LIMP_HOME_TORQUE, _LIMP_HOME_RPM = 0.3, 6_000.0
 
 
 class CarState(NamedTuple):
@@ -113,6 +116,7 @@ class F1Car:
         self._engine = _ENGINE_START
         self._fuel = _FUEL_START
         self._stint_s = 0.0
+        self.limit(limp_home=False, rpm=None)
         self._fit_tyres(_LEAK_FROM_S, _LEAK_SPREAD_S)
         self.state = self._snapshot(0, 0.0, 0.0, 0.0)
 
@@ -125,6 +129,17 @@ class F1Car:
         while self.state.t_ns + STEP_NS <= t_ns:
             self._drive()
         return self.state
+
+    def limit(self, limp_home: bool, rpm: float | None) -> None:
+        """Limit the engine from now on, as its ECU does.
+
+        Args:
+            limp_home: To 30 % of its torque, and 6000 1/min.
+            rpm: To so many revolutions a minute, if they are less; None for no such limit.
+        """
+        self._torque = _LIMP_HOME_TORQUE if limp_home else 1.0
+        most = min(_TOP_RPM, rpm or _TOP_RPM, _LIMP_HOME_RPM if limp_home else _TOP_RPM)
+        self._gear_tops = tuple(top * most / _TOP_RPM for top in _GEAR_TOP_MS)
 
     def _fit_tyres(self, leak_from_s: float, spread_s: float) -> None:
         self._tyre_temps = [_TYRE_COLD] * 4
@@ -149,7 +164,9 @@ class F1Car:
         speed = self._speed
         lateral = speed**2 * abs(self._here(self.circuit.curvature))
         spare = math.sqrt(max(_grip(speed) ** 2 - lateral**2, 0.0))
-        wanted = speed + (min(_pull(speed), spare) - _drag(speed)) * _DT
+        drag = _drag(speed)
+        wanted = speed + (min(_pull(speed) * self._torque, spare) - drag) * _DT
+        wanted = min(wanted, max(self._gear_tops[-1], speed - (drag + _ENGINE_BRAKING) * _DT))
         wanted = min(wanted, _PIT_LIMIT_MS if self._in_pit else _LIMITER_MS)
         wanted = min(wanted, self._here(self._limit))
         left_m = self.circuit.length_m - self._distance
@@ -203,7 +220,7 @@ class F1Car:
         return cold * kelvin * self._tyre_gas[wheel] - _ATMOSPHERE_BAR
 
     def _snapshot(self, t_ns: int, throttle: float, lateral: float, accel: float) -> CarState:
-        gear = next((n for n, top in enumerate(_GEAR_TOP_MS) if self._speed <= top), 8)
+        gear = bisect_left(self._gear_tops, self._speed, hi=len(_GEAR_TOP_MS) - 1)
         rpm = _TOP_RPM * self._speed / _GEAR_TOP_MS[gear] if gear else 0.0
         burn = _FUEL_IDLE + _FUEL_BURN * throttle
         return CarState(
