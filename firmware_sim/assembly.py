@@ -20,7 +20,7 @@ from firmware_sim.section import OnBus, OnPort
 class Wiring(Protocol):
     """What devices are joined to outside of the simulation."""
 
-    def open(self, device: str, name: str, *, flow_control: bool = False) -> Port:
+    def open(self, device: str, name: str, /, *, flow_control: bool = False) -> Port:
         """Return the serial port *name* of *device*."""
         ...
 

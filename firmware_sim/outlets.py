@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -59,10 +60,15 @@ class BusLine:
         self.touched = False
         self.due_ns: int | None = None
         self._ears: list[tuple[BusOutlet, Place]] = []
+        self._keepers: list[tuple[BusOutlet, Callable[[bytes], object]]] = []
 
     def attach(self, outlet: BusOutlet, place: Place) -> None:
         """Have what *outlet* receives reach the device in *place*."""
         self._ears.append((outlet, place))
+
+    def keep(self, name: str, keeper: Callable[[bytes], object]) -> None:
+        """Put a node called *name* on the bus, and have *keeper* get all records that cross it."""
+        self._keepers.append((BusOutlet(self.bus, name, listens=True), keeper))
 
     def advance(self, now_ns: int) -> None:
         """See `Carrier`."""
@@ -71,6 +77,9 @@ class BusLine:
 
     def heard(self, now_ns: int) -> list[tuple[int, Place, bytes]]:
         """See `Carrier`."""
+        for outlet, keeper in self._keepers:
+            if data := outlet.take(now_ns):
+                keeper(data)
         found = []
         for outlet, place in self._ears:
             if data := outlet.take(now_ns):

@@ -81,6 +81,7 @@ class Simulation:
             die_with_parent: Whether to stop when the process that started this one ends.
 
         Raises:
+            RequestError: The scenario asks for what there is not.
             SimError: Something could not be started.
         """
         logging.basicConfig(format="firmware-sim: %(message)s", level=logging.INFO)
@@ -126,7 +127,7 @@ class Simulation:
             )
         self._account()
 
-    def open(self, device: str, name: str, *, flow_control: bool = False) -> PtyPort:
+    def open(self, device: str, name: str, /, *, flow_control: bool = False) -> PtyPort:
         """See `Wiring`."""
         port = PtyPort(self._folder / name, flow_control=flow_control)
         self._stack.enter_context(port)

@@ -7,6 +7,7 @@ import sys
 import click
 
 from firmware_sim.cli.control import release, reset, set_, state
+from firmware_sim.cli.record import record
 from firmware_sim.cli.run import bus, run
 from firmware_sim.errors import RequestError, ScenarioError, SimError
 
@@ -23,7 +24,7 @@ def cli() -> None:
     """
 
 
-for _command in (run, bus, state, set_, release, reset):
+for _command in (run, bus, record, state, set_, release, reset):
     cli.add_command(_command)
 
 

@@ -9,9 +9,10 @@ from firmware_sim import wire
 _LONGEST_S = 1e9
 
 
-def _finite(
+def finite(
     _context: click.Context, _parameter: click.Parameter, seconds: float | None
 ) -> float | None:
+    """Check seconds."""
     # Not click.FloatRange, which lets NaN through.
     if seconds is not None and not 0 <= seconds <= _LONGEST_S:
         raise click.BadParameter(f"got {seconds:g}, expected 0 to {_LONGEST_S:g} seconds")
@@ -28,7 +29,7 @@ seconds = click.option(
     "--seconds",
     type=float,
     metavar="S",
-    callback=_finite,
+    callback=finite,
     help="End by itself after S seconds.",
 )
 die_with_parent = click.option(

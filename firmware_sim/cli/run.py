@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from firmware_sim.cli import options
+from firmware_sim.errors import RequestError, ScenarioError
 from firmware_sim.scenario import BusSection, Scenario, load_scenario
 from firmware_sim.simulation import Simulation
 
@@ -50,9 +51,13 @@ def run(
         options.check_bus_name(f"{namespace}.{bus_section.name}", "--namespace")
     if ports is None and loaded.scenario.ports is not None:
         ports = scenario.parent / Path(loaded.scenario.ports).expanduser()
-    Simulation(
+    simulation = Simulation(
         loaded, ports=ports, namespace=namespace, control=control, log_format=log_format
-    ).run(seconds=seconds, ready_fd=ready_fd, die_with_parent=die_with_parent)
+    )
+    try:
+        simulation.run(seconds=seconds, ready_fd=ready_fd, die_with_parent=die_with_parent)
+    except RequestError as error:
+        raise ScenarioError(scenario, error.where, error.got, error.expected) from None
 
 
 @click.command()
