@@ -60,13 +60,16 @@ class Place:
 
     Attributes:
         device: The device.
+        listener: The device, if it hears; else None.
         outlet: Where its bytes go; a fault puts itself before it.
         carrier: What carries them there in simulated time, None for nothing.
         filters: What faults do to what it hears.
         after: Called after each of its steps.
     """
 
-    __slots__ = ("after", "carrier", "device", "filters", "group", "order", "outlet", "queued")
+    __slots__ = (
+        "after", "carrier", "device", "filters", "group", "listener", "order", "outlet", "queued"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -78,6 +81,7 @@ class Place:
         order: int,
     ) -> None:
         self.device = device
+        self.listener = device if isinstance(device, Listener) else None
         self.outlet = outlet
         self.carrier = carrier
         self.group = group
@@ -213,11 +217,7 @@ class Schedule:
             what(due_ns)
             return
         if isinstance(what, bytes):
-            for each in place.filters:
-                what = each(what, due_ns)
-            if what and isinstance(place.device, Listener):
-                place.device.hear(what, due_ns)
-                self.changed(place)
+            self._tell(place, what, due_ns)
             return
         if place.queued != due_ns:
             return  # it is due at another moment by now
@@ -249,7 +249,18 @@ class Schedule:
         if carrier.due_ns is not None and carrier.due_ns <= now_ns:
             carrier.due_ns = now_ns + HELD_RETRY_NS
         for heard_ns, place, data in carrier.heard(now_ns):
-            self._push(heard_ns - self.start_ns, _FIRST, place, data)
+            due_ns = heard_ns - self.start_ns
+            if due_ns <= self.now_ns:
+                self._tell(place, data, due_ns)
+            else:
+                self._push(due_ns, _FIRST, place, data)
+
+    def _tell(self, place: Place, data: bytes, now_ns: int) -> None:
+        for each in place.filters:
+            data = each(data, now_ns)
+        if data and place.listener is not None:
+            place.listener.hear(data, now_ns)
+            self.changed(place)
 
     def _push(
         self, due_ns: int, order: int, place: Place | None, what: bytes | Action | None
