@@ -36,8 +36,6 @@ ERROR_FLAG = 6
 ECHO_FLAG = 6
 """How much longer the flag gets by those that answer it; six bits at the most."""
 ERROR_DELIMITER = 8
-RECESSIVE = 11
-"""Bits of one occurrence of a quiet bus; recovery from bus-off needs 128."""
 
 _CRC15 = 0x4599
 _CRC_FIELD_17 = 4 + 17 + 6
@@ -118,12 +116,8 @@ def frame_bits(can_id: int, length: int, flags: int, data: bytes) -> FrameBits:
         body += step >> 4
         state = step & 15
         crc = (crc << 8 & 0x7FFF) ^ _CRC[crc >> 7 ^ byte]
-    # 15 bits: the first seven, which with a bit before them that equals the last one would be
-    # eight, one by one; then a byte.
-    for place in range(14, 7, -1):
-        count, state = _stuffed(state, crc >> place & 1)
-        body += count
-    body += _STUFF[state << 8 | crc & 0xFF] >> 4
+    step = _STUFF_7[state << 7 | crc >> 8]
+    body += (step >> 4) + (_STUFF[(step & 15) << 8 | crc & 0xFF] >> 4)
     return FrameBits(head, body + 8 * length + 15, False)
 
 
@@ -147,14 +141,14 @@ def _stuffed(state: int, bit: int) -> tuple[int, int]:
     return 0, run | (_VALUE if bit else 0)
 
 
-def _stuff_table() -> list[int]:
-    """By state << 8 | byte: the number of bits stuffed << 4 | the state then."""
+def _stuff_table(width: int) -> list[int]:
+    """By state << *width* | bits: the number of bits stuffed << 4 | the state then."""
     table = []
     for start in range(16):
-        for byte in range(256):
+        for bits in range(1 << width):
             total, state = 0, start
-            for place in range(7, -1, -1):
-                count, state = _stuffed(state, byte >> place & 1)
+            for place in range(width - 1, -1, -1):
+                count, state = _stuffed(state, bits >> place & 1)
                 total += count
             table.append(total << 4 | state)
     return table
@@ -175,7 +169,8 @@ def _crc_table() -> list[int]:
     return table
 
 
-_STUFF = _stuff_table()
+_STUFF = _stuff_table(8)
+_STUFF_7 = _stuff_table(7)
 _CRC = _crc_table()
 
 
