@@ -28,10 +28,10 @@ def test_a_frame_goes_from_one_program_to_another(vcan, frame):
 
 def test_a_link_that_is_taken_down_is_an_error_and_comes_back(vcan):
     with vcan.join() as receiver, vcan.join() as sender:
-        vcan.set("down")
+        vcan.down()
         with pytest.raises(OSError, match="Network is down"):
             receiver.recv(72)
-        vcan.set("up")
+        vcan.up()
         frame = CLASSIC.pack(1, 0, 0, b"")
         with pytest.raises(OSError, match="Network is down"):
             sender.recv(72)

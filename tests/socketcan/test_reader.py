@@ -212,13 +212,12 @@ def step_wall_clock(hours):
 
 
 def test_frames_of_others_are_told_from_those_of_this_host(open_reader, tier, wire):
-    near, far_node = wire
-    opened = open_reader(tier, channel=near.name)
-    with near.join() as node:
-        far_node.send(classic(1))
-        node.send(classic(2))
-        far_node.send(classic(2))
-        node.send(classic(3))
+    near, node, far_node = wire
+    opened = open_reader(tier, channel=near)
+    far_node.send(classic(1))
+    node.send(classic(2))
+    far_node.send(classic(2))
+    node.send(classic(3))
     frames = opened.read_all()
     assert frames["can_id"].tolist() == [1, 2, 2, 3]
     assert (frames["flags"] & FrameFlag.TRANSMITTED != 0).tolist() == [False, True, False, True]
@@ -274,7 +273,7 @@ def test_what_is_lost_after_the_last_reading_counts_when_it_is_closed(open_reade
 def test_a_link_that_goes_down_is_lost_once_everything_before_was_read(opened, vcan, node):
     for n in range(5):
         node.send(classic(n))
-    vcan.set("down")
+    vcan.down()
     assert opened.read(room=3)["can_id"].tolist() == [0, 1, 2]
     assert opened.read(room=3)["can_id"].tolist() == [3, 4]
     with pytest.raises(LinkLostError, match=f"{vcan.name} is down") as caught:
@@ -283,10 +282,10 @@ def test_a_link_that_goes_down_is_lost_once_everything_before_was_read(opened, v
 
 
 def test_a_link_that_is_down_is_not_opened(opened, vcan, node):
-    vcan.set("down")
+    vcan.down()
     with pytest.raises(LinkError, match=f"{vcan.name} is down; .*ip link set {vcan.name} up"):
         opened.reader.open()
-    vcan.set("up")
+    vcan.up()
     opened.reader.open()
     node.close()
     with vcan.join() as another:
@@ -309,9 +308,8 @@ def test_an_interface_that_is_deleted_is_a_lost_link_and_may_be_made_again(opene
 
 
 def test_an_interface_without_fd_is_refused_where_fd_is_asked_for(open_reader, vcan):
-    vcan.set("down")
-    vcan.set("mtu", "16")
-    vcan.set("up")
+    vcan.down()
+    vcan.up(mtu=16)
     with pytest.raises(LinkError, match="carries no CAN FD"):
         open_reader(fd=True)
     open_reader()

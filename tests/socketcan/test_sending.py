@@ -106,12 +106,12 @@ def test_what_others_send_does_not_reach_it(writer, node):
 
 def test_an_interface_that_is_taken_down_is_lost_and_found_again(writer, vcan):
     writer.open()
-    vcan.set("down")
+    vcan.down()
     with pytest.raises(LinkLostError, match="network is down"):
         wait_for(writer)
     with pytest.raises(LinkError, match="network is down"):
         writer.open()
-    vcan.set("up")
+    vcan.up()
     writer.open()
     assert writer.write(frame())
     assert wait_for(writer) == 1

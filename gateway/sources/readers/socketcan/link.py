@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import os
 import socket
 import struct
 from collections import Counter
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from gateway.errors import LinkError
 from gateway.sources.link import LinkState
+from gateway.sources.readers.socketcan.rtnetlink import ask_for_link
 
 # <linux/sockios.h>, <linux/if.h>, <linux/if_arp.h>, <linux/ethtool.h>, <linux/net_tstamp.h>
 _GET_FLAGS = 0x8913
@@ -59,25 +61,16 @@ class Link:
         self.name = name
         self._statistics = Path("/sys/class/net") / name / "statistics"
 
-    def number(self) -> int:
-        """Return its number, another one each time it is made.
-
-        Raises:
-            LinkError: There is no such interface.
-        """
-        try:
-            return socket.if_nametoindex(self.name)
-        except OSError as error:
-            absent = f"{self.name}: {_REASONS[errno.ENODEV]}"
-            raise LinkError(absent, LinkState.ABSENT) from error
-
     @property
     def how_to_start(self) -> str:
         """That it is down, and what would change that; whoever took it down may have reasons."""
         return f"{self.name} is down; to start it: ip link set {self.name} up"
 
-    def check(self, *, fd: bool) -> None:
+    def check(self, *, fd: bool) -> int:
         """Look whether frames can be expected from it, with CAN FD if *fd* is set.
+
+        Returns:
+            Its number, another one each time it is made.
 
         Raises:
             LinkError: No, with what would help.
@@ -85,6 +78,7 @@ class Link:
         name = self.name
         try:
             with socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW) as asking:
+                number = _number(name)
                 kind = _ask(asking, _GET_ADDRESS, name, "H")
                 flags = _ask(asking, _GET_FLAGS, name, "H")
                 mtu = mtu_of(name, asking)
@@ -101,6 +95,7 @@ class Link:
                 f"ip link set {name} up type can bitrate 500000 dbitrate 2000000 fd on",
                 LinkState.REFUSED,
             )
+        return number
 
     def has_hardware_times(self) -> bool:
         """Tell whether the controller stamps what it receives."""
@@ -121,6 +116,15 @@ class Link:
             with contextlib.suppress(OSError):  # it was deleted, or /sys is another namespace's
                 found[name] += int((self._statistics / file).read_text())
         return found
+
+
+def _number(name: str) -> int:
+    """Return an interface's number; raise OSError if there is no such interface."""
+    # An ioctl about an interface that is not there has the kernel start modprobe, if root asks.
+    facts = ask_for_link(name)
+    if facts and not facts.number:
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+    return facts.number if facts else socket.if_nametoindex(name)
 
 
 def mtu_of(name: str, asking: socket.socket) -> int:

@@ -70,8 +70,7 @@ class SocketCanReader:
     def open(self) -> None:
         """See `FrameReader`."""
         self.close()
-        self._link.check(fd=self._fd)
-        self._number = self._link.number()
+        self._number = self._link.check(fd=self._fd)
         receiver = self._open_receiver()
         self._receiver = receiver
         self._watch = BusWatch(self._link.name)
