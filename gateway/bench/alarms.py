@@ -1,0 +1,151 @@
+"""The alarms that the gateway would raise from what is on the bench's links."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from gateway.analysis.rules import Condition, Rule
+from gateway.bench.errors import BenchError
+from gateway.bench.looking import Looker
+from gateway.bench.outcome import Outcome, span
+from gateway.bench.rig import Rig
+from gateway.bench.timeline import Timeline
+from gateway.clock import parse_duration
+from gateway.config.show import as_toml, one_of
+from gateway.record import AlarmKind
+
+_ON_VALUE = (Condition.ABOVE, Condition.BELOW, Condition.OUTSIDE)
+
+
+class Alarms:
+    """The rules, at rest when the test began, fed with all that came since.
+
+    Args:
+        rig: The bench.
+        timeline: The test's moments.
+        note: Called with each outcome.
+    """
+
+    def __init__(self, rig: Rig, timeline: Timeline, note: Callable[[Outcome], Outcome]) -> None:
+        self._rig = rig
+        self._looker = Looker(rig)
+        self._timeline = timeline
+        self._note = note
+        self._rules = {rule.name: rule for rule in rig.observer.rules}
+
+    @property
+    def active(self) -> list[str]:
+        """The names of the rules whose alarm is on, by all that has come."""
+        self._rig.pump(0)
+        return self._active_before(1 << 62)
+
+    def raised(self, rule: str, within: str = "1s") -> Outcome:
+        """Tell whether the alarm is on, or goes on, within a time from the last stimulus.
+
+        Args:
+            rule: Its name.
+            within: It counts as for `Bench.expect`, on the samples' own times.
+        """
+        return self._look(rule, within, AlarmKind.RAISED)
+
+    def cleared(self, rule: str, within: str = "1s") -> Outcome:
+        """Tell whether the alarm goes off within a time from the last stimulus."""
+        return self._look(rule, within, AlarmKind.CLEARED)
+
+    def none(self, during: str = "0s") -> Outcome:
+        """Tell whether no alarm has been on since the test began, nor goes on *during*."""
+        until_ns = self._rig.clock.monotonic_ns() + parse_duration(during)
+        if parse_duration(during):
+            self._looker.wait(until_ns, lambda: bool(self._rig.observer.alarms))
+        else:
+            self._rig.pump(0)
+        raised = [each for each in self._rig.observer.alarms if each["kind"] == AlarmKind.RAISED]
+        first = raised[0] if raised else None
+        seen = "none" if first is None else ", ".join(map(self._text, raised[:5]))
+        return self._note(
+            self._outcome(
+                first is None,
+                "no alarm",
+                seen,
+                self._timeline.begin_ns,
+                until_ns,
+                None if first is None else int(first["t_ns"]),
+                None if first is None else self._rig.observer.rules[int(first["rule"])],
+            )
+        )
+
+    def _look(self, name: str, within: str, kind: AlarmKind) -> Outcome:
+        rule = self._rule(name)
+        since_ns = self._timeline.for_expectation(self._rig.clock.monotonic_ns())
+        until_ns = since_ns + parse_duration(within)
+
+        def found() -> int | None:
+            if kind is AlarmKind.RAISED and name in self._active_before(since_ns):
+                return since_ns
+            for alarm in self._rig.observer.alarms:
+                mine = alarm["rule"] == rule.index and alarm["kind"] == kind
+                if mine and since_ns <= alarm["t_ns"] <= until_ns:
+                    return int(alarm["t_ns"])
+            return None
+
+        ok = self._looker.wait(until_ns, lambda: found() is not None)
+        what = f"alarm {name} {kind.name.lower()} within {span(until_ns - since_ns)}"
+        events = [each for each in self._rig.observer.alarms if each["rule"] == rule.index]
+        if ok:
+            seen = f"after {span((found() or 0) - since_ns)}"
+        else:
+            seen = ", ".join(map(self._text, events[-3:])) or "it was never on in this test"
+        return self._note(
+            self._outcome(ok, what, seen, since_ns, until_ns, found() if ok else None, rule)
+        )
+
+    def _active_before(self, t_ns: int) -> list[str]:
+        on: dict[int, None] = {}
+        for alarm in self._rig.observer.alarms:
+            if alarm["t_ns"] < t_ns:
+                if alarm["kind"] == AlarmKind.RAISED:
+                    on[int(alarm["rule"])] = None
+                else:
+                    on.pop(int(alarm["rule"]), None)
+        return [self._rig.observer.rules[index].name for index in on]
+
+    def _rule(self, name: str) -> Rule:
+        if name not in self._rules:
+            close = difflib.get_close_matches(name, self._rules, n=3)
+            known = f"close: {one_of(close)}" if close else one_of(self._rules or ["there is none"])
+            raise BenchError(f"alarms: got {as_toml(name)}, expected the name of a rule; {known}")
+        return self._rules[name]
+
+    def _text(self, alarm: np.void) -> str:
+        rule = self._rig.observer.rules[int(alarm["rule"])]
+        when = span(int(alarm["t_ns"]) - self._timeline.begin_ns)
+        kind = AlarmKind(alarm["kind"]).name.lower()
+        return f"{rule.name} {kind} at {when} ({rule.signal.name} = {alarm['value']:.6g})"
+
+    @staticmethod
+    def _outcome(
+        ok: bool,
+        what: str,
+        seen: str,
+        since_ns: int,
+        until_ns: int,
+        event_ns: int | None,
+        rule: Rule | None,
+    ) -> Outcome:
+        on_value = rule is not None and rule.condition in _ON_VALUE
+        limits = (rule.low, rule.high) if rule is not None and on_value else ()
+        return Outcome(
+            ok,
+            what,
+            seen,
+            (),
+            since_ns,
+            until_ns,
+            event_ns,
+            (rule.signal,) if rule is not None else (),
+            tuple((0, limit) for limit in limits if math.isfinite(limit)),
+        )

@@ -1,0 +1,206 @@
+"""What a test asks of the links, as a function of what was seen on them and of when."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.bench.expression import Expression
+from gateway.bench.outcome import Latency, Outcome, Rate, plural, span
+from gateway.bench.rig import Rig
+from gateway.bench.watch import Watch
+from gateway.clock import NS_PER_MS, NS_PER_S
+from gateway.record import CanId, Quality
+
+SETTLE_NS = 20 * NS_PER_MS
+"""How long a frame may be on its way to this process after the time that it bears: so much later
+than the end of a stretch of time is it known what was in it."""
+
+
+class Looker:
+    """Looks at a rig's links, and waits for what is still to come.
+
+    Args:
+        rig: The bench.
+    """
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+
+    def wait(self, until_ns: int, done: Callable[[], bool]) -> bool:
+        """Take what comes until *done* or everything before *until_ns* was seen; tell which."""
+        self._rig.pump(0)
+        while not done():
+            if self._rig.observer.seen_ns >= until_ns + SETTLE_NS:
+                return False
+            self._rig.pump(until_ns + SETTLE_NS)
+        return True
+
+    def expect(self, text: str, since_ns: int, within_ns: int, after: str) -> Outcome:
+        """Look for the first moment at which an expression holds.
+
+        Args:
+            text: The expression.
+            since_ns: What came before has no say.
+            within_ns: Nanoseconds from there.
+            after: What happened then, in words.
+        """
+        expression = self._rig.expression(text)
+        until_ns = since_ns + within_ns
+        watch = Watch(expression, self._rig.observer.samples, since_ns, until_ns)
+        ok = self.wait(until_ns, watch.look)
+        what = f"{text} within {span(within_ns)} of {after}"
+        return _outcome(ok, what, _seen(watch) if not ok else _held(watch), watch)
+
+    def never(self, text: str, since_ns: int, during_ns: int) -> Outcome:
+        """Look whether an expression never holds; if there is nothing to judge, that is unknown."""
+        expression = self._rig.expression(text)
+        until_ns = since_ns + during_ns
+        watch = Watch(expression, self._rig.observer.samples, since_ns, until_ns)
+        held = self.wait(until_ns, watch.look)
+        what = f"never {text} during {span(during_ns)}"
+        if held:
+            return _outcome(False, what, f"it was: {_held(watch)}", watch)
+        if not watch.judged:
+            return _outcome(False, what, _seen(watch), watch)
+        return _outcome(True, what, f"judged {plural(watch.judged, 'time')}", watch)
+
+    def steady(self, name: str, since_ns: int, during_ns: int, tolerance: float) -> Outcome:
+        """Look whether a signal stays within *tolerance* of its first value."""
+        signal = self._rig.expression(name).signals[0]
+        until_ns = since_ns + during_ns
+        self.wait(until_ns, lambda: False)
+        t_ns, values = self._values(signal.index, since_ns, until_ns)
+        what = f"{name} steady to {tolerance:g} during {span(during_ns)}"
+        if not len(values):
+            seen = f"nothing came of {signal.full_name}"
+            return Outcome(False, what, seen, (), since_ns, until_ns, None, (signal,))
+        off = np.flatnonzero(np.abs(values - values[0]) > tolerance)
+        low, high = float(values.min()), float(values.max())
+        seen = f"{low:.10g} to {high:.10g} in {plural(len(values), 'sample')}"
+        event_ns = None
+        if len(off):
+            event_ns = int(t_ns[off[0]])
+            seen += f"; from {values[0]:.10g} to {values[off[0]]:.10g}"
+            seen += f" after {span(event_ns - since_ns)}"
+        limits = ((0, float(values[0]) - tolerance), (0, float(values[0]) + tolerance))
+        return Outcome(
+            not len(off), what, seen, (), since_ns, until_ns, event_ns, (signal,), limits
+        )
+
+    def rate(self, message: str, since_ns: int, during_ns: int) -> Rate:
+        """Count the frames of a message."""
+        until_ns = since_ns + during_ns
+        ids = self._ids(message)
+        self.wait(until_ns, lambda: False)
+        times = [
+            batch["t_ns"][
+                np.isin(batch["can_id"] | (batch["channel"].astype(np.uint64) << 32), ids)
+            ]
+            for batch in self._rig.observer.frames.between(since_ns, until_ns)
+        ]
+        t_ns = np.sort(np.concatenate(times)) if times else np.empty(0, np.int64)
+        if len(t_ns) < 2:
+            return Rate(0.0, len(t_ns), math.nan, math.nan)
+        apart_s = np.diff(t_ns) / NS_PER_S
+        hz = (len(t_ns) - 1) / float(apart_s.sum()) if apart_s.sum() else math.inf
+        return Rate(hz, len(t_ns), float(apart_s.min()), float(apart_s.max()))
+
+    def latency(
+        self, stimulus: str | None, response: str, since_ns: int, within_ns: int, after: str
+    ) -> Latency:
+        """Measure from *since_ns*, or from when *stimulus* holds after it, to the response."""
+        if stimulus is not None:
+            cause = self.expect(stimulus, since_ns, within_ns, after)
+            if cause.event_ns is None:
+                return Latency(math.nan, cause)
+            since_ns, after = cause.event_ns, stimulus
+        effect = self.expect(response, since_ns, within_ns, after)
+        return Latency(effect.after_s, effect)
+
+    def latest(
+        self, name: str, since_ns: int, within_ns: int, now_ns: int
+    ) -> tuple[float, Outcome]:
+        """Return a signal's latest value since *since_ns*; wait for the first one."""
+        expression = self._rig.expression(name)
+        watch = Watch(_never(expression), self._rig.observer.samples, since_ns, 1 << 62)
+
+        def came() -> bool:
+            watch.look()
+            return watch.latest_ns > 0
+
+        ok = self.wait(now_ns + within_ns, came)
+        what = f"a value of {name} within {span(within_ns)}"
+        return watch.latest[0], _outcome(ok, what, _seen(watch), watch)
+
+    def _values(
+        self, index: int, since_ns: int, until_ns: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        parts = [
+            batch[(batch["signal"] == index) & (batch["quality"] != np.uint8(Quality.INVALID))]
+            for batch in self._rig.observer.samples.between(since_ns, until_ns)
+        ]
+        samples = np.concatenate(parts) if parts else np.empty(0, [("t_ns", "i8"), ("value", "f8")])
+        return samples["t_ns"], samples["value"]
+
+    def _ids(self, message: str) -> NDArray[np.uint64]:
+        """Return the ids of *message*, with the number of their source above the 32 bits."""
+        source, _, name = message.rpartition(".")
+        order = [each.name for each in self._rig.observer.sources]
+        found = self._rig.sender.message_ids(name)
+        return np.array(
+            [
+                order.index(each) << 32 | can_id | (CanId.EXTENDED if extended else 0)
+                for each, can_id, extended in found
+                if source in ("", each)
+            ],
+            np.uint64,
+        )
+
+
+def _never(expression: Expression) -> Expression:
+    return Expression(expression.text, expression.signals, lambda _: False, lambda _: math.inf, ())
+
+
+def _outcome(ok: bool, what: str, seen: str, watch: Watch) -> Outcome:
+    lines = [f"{signal.full_name} = {value:.10g} {signal.unit}".rstrip()
+             for signal, value in zip(watch.expression.signals, watch.latest, strict=True)
+             if value == value]  # fmt: skip
+    return Outcome(
+        ok,
+        what,
+        seen,
+        (*lines, f"judged {plural(watch.judged, 'time')}"),
+        watch.since_ns,
+        watch.until_ns,
+        watch.held_ns,
+        watch.expression.signals,
+        watch.expression.thresholds,
+    )
+
+
+def _held(watch: Watch) -> str:
+    assert watch.held_ns is not None  # noqa: S101 - asked only then
+    return f"{_pairs(watch, watch.latest)} after {span(watch.held_ns - watch.since_ns)}"
+
+
+def _seen(watch: Watch) -> str:
+    """Return what there was in place of what was looked for."""
+    if watch.missing:
+        return f"nothing came of {', '.join(watch.missing)}"
+    seen = f"not in {plural(watch.judged, 'frame')}; last {_pairs(watch, watch.latest)}"
+    if watch.nearest_values and list(watch.nearest_values) != watch.latest:
+        moment = span(watch.nearest_ns - watch.since_ns)
+        seen += f"; nearest {_pairs(watch, watch.nearest_values)} after {moment}"
+    return seen
+
+
+def _pairs(watch: Watch, values: object) -> str:
+    signals = watch.expression.signals
+    return ", ".join(
+        f"{signal.name} = {value:.6g}"
+        for signal, value in zip(signals, values, strict=True)  # type: ignore[call-overload]
+    )

@@ -1,0 +1,167 @@
+"""What pytest loads in every run on the machine: an option, a mark, two fixtures.
+
+Everything else is imported when a test asks for a bench, so that the others pay nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from gateway.bench.bench import Bench
+    from gateway.bench.rig import Rig
+    from gateway.bench.session import Session
+
+_SESSION: pytest.StashKey[Session] = pytest.StashKey()
+_BENCH: pytest.StashKey[Bench] = pytest.StashKey()
+_REPORTED: pytest.StashKey[bool] = pytest.StashKey()
+_HEARD: pytest.StashKey[list[str]] = pytest.StashKey()
+
+REPORTS = "bench-reports"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--bench`` and the ini option ``bench_file``."""
+    parser.getgroup("bench", "hardware-in-the-loop tests").addoption(
+        "--bench",
+        metavar="BENCH",
+        help="where tests with the fixture `bench` run: 'sim' (the default), CAN interfaces of "
+        "the kernel such as 'vcan0' (the simulated devices on them), or a bench file "
+        "(real interfaces and ports).",
+    )
+    parser.addini("bench_file", "the bench file, relative to this one", default="bench.toml")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the mark."""
+    config.addinivalue_line(
+        "markers",
+        "bench(needs=[...], bus_errors=True, drops=True, leaks=True): what a bench must be able "
+        "to do, or the test is skipped; and what may be found after it.",
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say which bench it is, where there is one."""
+    default = _default(config)
+    if not (config.getoption("--bench") or default.is_file()):
+        return []
+    from gateway.errors import GatewayError
+
+    try:
+        return _session(config).head(default)
+    except GatewayError as error:
+        return [f"bench: {error}"]
+
+
+@pytest.fixture(scope="session")
+def bench_file(pytestconfig: pytest.Config) -> Path:
+    """The bench file: what ``bench_file`` of the ini file says. May be overridden."""
+    return _default(pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def _bench_rig(pytestconfig: pytest.Config, bench_file: Path) -> Iterator[Rig]:
+    from gateway.errors import GatewayError
+
+    session = _session(pytestconfig)
+    try:
+        rig = session.rig(bench_file)
+    except GatewayError as error:
+        pytest.fail(f"bench: {error}", pytrace=False)
+    yield rig
+    session.stop()
+
+
+@pytest.fixture
+def bench(request: pytest.FixtureRequest, _bench_rig: Rig) -> Iterator[Bench]:
+    """The bench that ``--bench`` chooses, as if no test had run on it before.
+
+    Afterwards, what the test set is released, its faults are cleared, and the simulated devices
+    that it touched are reset. Bus errors, losses and leaks that it did not expect fail it.
+    """
+    from gateway.bench.session import begin, end
+    from gateway.errors import GatewayError
+
+    item = request.node
+    try:
+        bench = begin(_bench_rig, item)
+    except GatewayError as error:
+        pytest.fail(f"bench: {error}", pytrace=False)
+    item.stash[_BENCH] = bench
+    yield bench
+    try:
+        findings = end(bench)
+    except GatewayError as error:
+        pytest.fail(f"bench: {error}", pytrace=False)
+    if findings and not item.stash.get(_REPORTED, False):
+        pytest.fail("\n".join(["bench: after the test:", *findings]), pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:  # noqa: ANN401, ARG001
+    """Leave a text, a picture and a log of a test that failed on a bench."""
+    report: pytest.TestReport = yield
+    bench = item.stash.get(_BENCH, None)
+    if bench is None or report.when == "setup":
+        return report
+    if report.failed and not item.stash.get(_REPORTED, False):
+        from gateway.bench.report import text_of, write_files
+
+        item.stash[_REPORTED] = True
+        files = write_files(bench, _folder(item.config), item.nodeid)
+        item.user_properties += [(f"bench_{file.suffix[1:]}", str(file)) for file in files]
+        report.user_properties = list(item.user_properties)
+        text = "\n".join([text_of(bench), *(f"wrote {file}" for file in files)])
+        report.sections.append((f"bench {bench.name}", text))
+    if report.when == "teardown":
+        del item.stash[_BENCH]
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop a bench that no test has used; tell the devices' versions to xdist's controller."""
+    ours = session.config.stash.get(_SESSION, None)
+    if ours is None:
+        return
+    ours.stop()
+    if ours.firmware and hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["bench_firmware"] = ours.firmware
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ANN401, ARG001 - xdist's
+    """Take the devices' versions from a worker of xdist."""
+    heard = node.config.stash.setdefault(_HEARD, [])
+    heard += getattr(node, "workeroutput", {}).get("bench_firmware", [])
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:  # noqa: ANN401
+    """Say which firmware xdist's workers met, which their head could not."""
+    heard: list[str] = config.stash.setdefault(_HEARD, [])
+    for line in dict.fromkeys(heard):
+        terminalreporter.write_line(line)
+
+
+def _session(config: pytest.Config) -> Session:
+    if _SESSION not in config.stash:
+        from gateway.bench.session import Session
+
+        config.stash[_SESSION] = Session(config)
+    return config.stash[_SESSION]
+
+
+def _default(config: pytest.Config) -> Path:
+    return config.rootpath / str(config.getini("bench_file"))
+
+
+def _folder(config: pytest.Config) -> Path:
+    """Return where the files of failed tests go: beside the JUnit report."""
+    report = config.getoption("xmlpath", None)
+    if report:
+        return (config.invocation_params.dir / Path(report).expanduser()).parent
+    return config.rootpath / REPORTS

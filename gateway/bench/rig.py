@@ -1,0 +1,318 @@
+"""A bench that runs: links, simulator, stimuli. One for all tests of a process."""
+
+from __future__ import annotations
+
+import difflib
+import fcntl
+import os
+import tempfile
+from collections.abc import Collection, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+import msgspec
+
+from gateway.bench.bench_file import BenchFile, can_sources
+from gateway.bench.choice import Choice
+from gateway.bench.errors import BenchError
+from gateway.bench.expression import Expression, parse_expression
+from gateway.bench.observer import Observer
+from gateway.bench.sender import Sender
+from gateway.bench.simulator import Simulator
+from gateway.bench.stimulus import Stimulus, make_stimulus
+from gateway.bench.watch import Watch
+from gateway.clock import NS_PER_S, Clock
+from gateway.config.model import CanConfig, Config, SerialConfig, SourceConfig
+from gateway.config.show import as_toml, one_of
+
+BUS_FAULTS = {"bus_off", "short_line", "error_passive", "no_ack"}
+"""Faults of a bus itself, which one of the kernel's, to which a simulated one is bridged, has not
+because of them."""
+
+
+@dataclass
+class Touched:
+    """What a test did that has to be undone.
+
+    Attributes:
+        stimuli: Names of what it set.
+        devices: Simulated devices that are no longer as they were.
+        faults: Whether it injected any.
+        all: Whether it sent something, so that any device may have changed.
+    """
+
+    stimuli: set[str] = field(default_factory=set)
+    devices: set[str] = field(default_factory=set)
+    faults: bool = False
+    all: bool = False
+
+
+class Rig:
+    """The bench itself. Constructed (owns nothing) -> `start` -> `stop`.
+
+    Args:
+        file: What it is.
+        choice: Which kind of bench was asked for.
+        clock: CLOCK_MONOTONIC.
+        elsewhere: What can be set on the default bench.
+
+    Attributes:
+        file: As given.
+        choice: As given.
+        clock: As given.
+        elsewhere: Names that may mean something on another bench though they do not on this one.
+        observer: Watches its links; there after `start`, as what follows.
+        sender: Sends on them.
+        simulator: Runs its simulated devices; None where there are none.
+        stimuli: What can be set, by name.
+    """
+
+    observer: Observer
+    sender: Sender
+
+    def __init__(
+        self, file: BenchFile, choice: Choice, clock: Clock, elsewhere: Collection[str] = ()
+    ) -> None:
+        self.file = file
+        self.choice = choice
+        self.clock = clock
+        self.elsewhere = frozenset(elsewhere)
+        self.simulator: Simulator | None = None
+        self.stimuli: dict[str, Stimulus] = {}
+        self._config = file.configuration()
+        self._ready: Expression | None = None
+        self._sending: list[int] = []
+        self._stack = ExitStack()
+        if choice.file is None and file.scenario is None:
+            raise BenchError(f"{file.file}: scenario: got nothing, expected what to simulate")
+
+    @property
+    def is_bridged(self) -> bool:
+        """Whether simulated devices are on a bus of the kernel."""
+        return bool(self.choice.interfaces or (self.choice.file and self.file.bridge))
+
+    def start(self) -> None:
+        """Start everything, and wait until all links are open and the devices are ready.
+
+        Raises:
+            BenchError: Something is missing, in use, or does not get ready.
+        """
+        with self._stack:
+            if self.choice.is_shared:
+                self._stack.enter_context(_lock(self.choice.name))
+            config = self._config
+            if self.file.scenario is not None:
+                config = self._simulated(config, self._start_simulator(self.file.scenario))
+            self.observer = Observer(config, self.clock)
+            self.sender = Sender(config, self.clock)
+            self._stack.callback(self.observer.close)
+            self._stack.callback(self.sender.close)
+            for name, section in self.file.set.items():
+                made = make_stimulus(name, section, self.simulator, self.sender, self.clock)
+                if made is not None:
+                    self.stimuli[name] = made
+                    self._stack.callback(made.close)
+            self.observer.open()
+            if self.file.ready is not None:
+                self._ready = self.expression(self.file.ready)
+            for stimulus in self.stimuli.values():
+                if stimulus.rest is not None:
+                    stimulus.release()
+            self.get_ready()
+            self._stack = self._stack.pop_all()
+
+    def stop(self) -> None:
+        """Stop everything. May be called twice."""
+        self._stack.close()
+
+    def pump(self, until_ns: int) -> None:
+        """Take what has come on all links, or wait for it until *until_ns* at most."""
+        self.sender.poll()
+        descriptors = self.sender.descriptors()
+        if descriptors != self._sending:
+            self._sending = descriptors
+            self.observer.watch(descriptors)
+        self.observer.pump(until_ns)
+
+    def get_ready(self) -> None:
+        """Wait until what the bench file calls ready holds.
+
+        Raises:
+            BenchError: It did not in time.
+        """
+        if self._ready is None:
+            return
+        now_ns = self.clock.monotonic_ns()
+        until_ns = now_ns + self.file.ready_within
+        watch = Watch(self._ready, self.observer.samples, now_ns, until_ns)
+        while not watch.look():
+            if self.observer.seen_ns > until_ns:
+                within = f"within {self.file.ready_within / NS_PER_S:g} s"
+                seen = dict(zip(self._ready.signals, watch.latest, strict=True))
+                last = ", ".join(f"{signal.name} {value:g}" for signal, value in seen.items())
+                raise BenchError(f"not ready {within}: {self._ready.text}; last {last}")
+            self.pump(until_ns + 1)
+
+    def undo(self, touched: Touched) -> None:
+        """Bring back what a test *touched* to how it was.
+
+        Raises:
+            BenchError: That did not work: what follows would not start from the same state.
+        """
+        for name in touched.stimuli:
+            stimulus = self.stimuli[name]
+            if stimulus.device or stimulus.rest is not None:
+                stimulus.release()
+        if self.simulator is None:
+            return
+        if touched.faults:
+            self.simulator.ask("clear")
+        devices = self.simulator.ask("state")["devices"] if touched.all else touched.devices
+        for device in devices:
+            # Not every device has a reset: a load, a GPS receiver.
+            with suppress(BenchError):
+                self.simulator.ask("reset", device=device)
+
+    def expression(self, text: str) -> Expression:
+        """Return what *text* means here.
+
+        Raises:
+            BenchError: It means nothing.
+        """
+        return parse_expression(
+            text,
+            self.observer.signals.resolve,
+            lambda signal: self.sender.words(signal.source, signal.message, signal.name),
+        )
+
+    def lacks(self, capability: str) -> str:
+        """Return why the bench has not got *capability*, "" if it has.
+
+        They are ``set``, ``set.NAME``, ``send``, ``request``, ``request.NAME``, ``inject``,
+        ``inject.KIND``, ``reset``, and the bench file's own.
+        """
+        kind, _, what = capability.partition(".")
+        if kind in self.file.lacks or capability in self.file.lacks:
+            return f"{self.file.file.name} says that it lacks {capability}"
+        if capability in self.file.capabilities:
+            return ""
+        match kind:
+            case "set" | "release" if what in (*self.stimuli, ""):
+                return "" if self.stimuli else "nothing can be set"
+            case "send":
+                return "" if can_sources(self._config) else "it has no CAN bus"
+            case "request" if what in (*self.file.isotp, ""):
+                return "" if self.file.isotp else "nobody is named in [isotp]"
+            case "inject" | "reset" if self.simulator is None:
+                return "no simulator runs on it"
+            case "inject" if what in BUS_FAULTS and self.is_bridged:
+                return f"its bus is the kernel's, which has no {what}"
+            case "inject" | "reset":
+                return ""
+        return f"it has no {capability}"
+
+    def stimulus(self, name: str) -> Stimulus:
+        """Return what sets *name*.
+
+        Raises:
+            BenchError: There is no such name in the bench file.
+        """
+        if name not in self.stimuli:
+            close = difflib.get_close_matches(name, self.stimuli, n=3)
+            known = f"close: {one_of(close)}" if close else one_of(self.stimuli or ["none at all"])
+            file = self.file.file.name
+            raise BenchError(
+                f"set: got {as_toml(name)}, expected a name of [set] in {file}: {known}"
+            )
+        return self.stimuli[name]
+
+    def _start_simulator(self, scenario: str) -> Simulator:
+        namespace = f"bench-{os.getpid()}"
+        simulator = self.simulator = Simulator(self.file.resolve(scenario), namespace)
+        self._stack.callback(simulator.stop)
+        simulator.start()
+        return simulator
+
+    def _simulated(self, config: Config, simulator: Simulator) -> Config:
+        """Return *config* with the links on which the simulated devices are."""
+        state = simulator.ask("state")
+        buses = {name: bus["channel"] for name, bus in state["buses"].items()}
+        ports = {device: port["path"] for device, port in state["ports"].items()}
+        if self.choice.file is not None:
+            for bus, interface in self.file.bridge.items():
+                simulator.bridge(self._named("bridge", bus, bus, buses), interface)
+            return config
+        interfaces = dict(
+            zip((each.name for each in can_sources(config)), self.choice.interfaces, strict=False)
+        )
+        sources: list[SourceConfig] = []
+        for source in config.source:
+            if isinstance(source, CanConfig):
+                wanted = self.file.buses.get(source.name)
+                channel = self._named("buses", source.name, wanted, buses, source.channel)
+                sources.append(self._on_bus(source, channel, simulator, interfaces))
+            elif isinstance(source, SerialConfig):
+                wanted = self.file.ports.get(source.name)
+                basename = Path(source.port).name
+                port = self._named("ports", source.name, wanted, ports, basename)
+                sources.append(msgspec.structs.replace(source, port=port))
+            else:
+                sources.append(source)
+        return msgspec.structs.replace(config, source=tuple(sources))
+
+    def _on_bus(
+        self,
+        source: CanConfig,
+        channel: str,
+        simulator: Simulator,
+        interfaces: Mapping[str, str],
+    ) -> CanConfig:
+        interface = "firmware_sim"
+        if self.choice.interfaces:
+            if source.name not in interfaces:
+                many = len(can_sources(self._config))
+                raise BenchError(
+                    f"--bench={self.choice.name}: got {len(interfaces)} interfaces, expected {many}"
+                )
+            simulator.bridge(channel, interfaces[source.name])
+            interface, channel = "socketcan", interfaces[source.name]
+        return msgspec.structs.replace(
+            source, interface=interface, channel=channel, bitrate=None, options={}
+        )
+
+    def _named(
+        self, key: str, source: str, wanted: str | None, there: Mapping[str, str], other: str = ""
+    ) -> str:
+        """Return the simulated link that is *wanted*, or else goes by the *source*'s name."""
+        for name in (wanted,) if wanted else (source, other):
+            if name in there:
+                return there[name]
+        if wanted is None and len(there) == 1:
+            return next(iter(there.values()))
+        got = f"nothing for source {as_toml(source)}" if wanted is None else as_toml(wanted)
+        known = one_of(map(as_toml, there)) if there else "one, and the scenario has none"
+        raise BenchError(f"{self.file.file}: {key}: got {got}, expected {known}")
+
+
+def _lock(name: str) -> TextIO:
+    """Keep other runs off the bench called *name*, until what is returned is closed.
+
+    Raises:
+        BenchError: Another run has it.
+    """
+    folder = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+    path = folder / f"gateway-bench-{name.replace('/', '_')}.lock"
+    held = path.open("a+")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        held.seek(0)
+        owner = held.read().strip()
+        held.close()
+        raise BenchError(f"--bench={name} is in use by process {owner or 'unknown'}") from None
+    held.truncate(0)
+    held.write(str(os.getpid()))
+    held.flush()
+    return held

@@ -1,0 +1,145 @@
+"""``firmware-sim`` as a bench has it: a process, and requests to it.
+
+The bench knows the simulator by its command line and its control socket alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from gateway.bench.errors import BenchError
+
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 10.0
+_ADDRESS = "\0firmware-sim-control/"
+
+
+class Simulator:
+    """A running scenario.
+
+    Args:
+        scenario: What it runs.
+        namespace: Goes before the names of its buses, with a dot; no other run has it.
+
+    Attributes:
+        namespace: As given.
+        ports: The folder of its serial ports.
+    """
+
+    def __init__(self, scenario: Path, namespace: str) -> None:
+        self.namespace = namespace
+        self._scenario = scenario
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._control: socket.socket | None = None
+        self._unread = b""
+        self._folder = tempfile.TemporaryDirectory(prefix="gateway-bench-")
+        self.ports = Path(self._folder.name)
+
+    def start(self) -> None:
+        """Start it; everything is there when this returns.
+
+        Raises:
+            BenchError: It did not start, with what it said.
+        """
+        try:
+            self._run("run", str(self._scenario), "--namespace", self.namespace,
+                      "--control", self.namespace, "--ports", str(self.ports))  # fmt: skip
+            self._control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._control.settimeout(ANSWER_TIMEOUT_S)
+            self._control.connect(_ADDRESS + self.namespace)
+        except OSError as error:
+            self.stop()
+            raise BenchError(f"the simulator cannot be controlled: {error}") from None
+        except BaseException:
+            self.stop()
+            raise
+
+    def bridge(self, bus: str, interface: str) -> None:
+        """Join *bus*, by the name that other processes know, and an interface of this machine.
+
+        Raises:
+            BenchError: That did not work, with the reason.
+        """
+        self._run("bridge", bus, interface)
+
+    def stop(self) -> None:
+        """Stop it. May be called twice."""
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        for process in reversed(self._processes):
+            process.send_signal(signal.SIGTERM)
+        for process in reversed(self._processes):
+            try:
+                process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._processes.clear()
+        self._folder.cleanup()
+
+    def ask(self, do: str, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - what JSON can carry
+        """Send a request; return the answer.
+
+        Raises:
+            BenchError: It was refused, or the simulator is gone.
+        """
+        if self._control is None:
+            raise BenchError("the simulator is not running")
+        try:
+            self._control.sendall(json.dumps({"do": do, **request}).encode() + b"\n")
+            answer: dict[str, Any] = json.loads(self._line(self._control))
+        except (OSError, ValueError) as error:
+            raise BenchError(f"the simulator does not answer: {error}") from None
+        if not answer.pop("ok"):
+            raise BenchError(f"{do}: {answer['error']}")
+        return answer
+
+    def _line(self, control: socket.socket) -> bytes:
+        while b"\n" not in self._unread:
+            more = control.recv(1 << 16)
+            if not more:
+                ended = self._processes[0].poll()
+                raise ConnectionResetError(f"it ended with status {ended}")
+            self._unread += more
+        line, _, self._unread = self._unread.partition(b"\n")
+        return line
+
+    def _run(self, *arguments: str) -> None:
+        ready, told = os.pipe()
+        log = self.ports / f"{arguments[0]}-{len(self._processes)}.log"
+        with log.open("wb") as output, open(ready, "rb") as announcement:
+            try:
+                process = subprocess.Popen(  # noqa: S603 - our own package, by our own interpreter
+                    [
+                        *(sys.executable, "-m", "firmware_sim", *arguments),
+                        *("--ready-fd", str(told), "--die-with-parent"),
+                    ],
+                    pass_fds=[told],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    process_group=0,  # Ctrl-C is pytest's, which stops it in order
+                )
+            finally:
+                os.close(told)
+            self._processes.append(process)
+            poll = select.poll()
+            poll.register(announcement, select.POLLIN)
+            came = poll.poll(START_TIMEOUT_S * 1000)
+            if not came or not announcement.read():
+                process.kill()
+                status = process.wait()
+                last = log.read_text(errors="replace").strip().splitlines()[-1:]
+                said = last[0] if last else f"ended with status {status}, and said nothing"
+                raise BenchError(f"firmware-sim {arguments[0]} did not start: {said}")

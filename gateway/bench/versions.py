@@ -1,0 +1,58 @@
+"""What a report says of the bench: enough to repeat the run."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from importlib.metadata import version
+
+from gateway.bench.bench_file import BenchFile, can_sources
+from gateway.bench.choice import Choice
+from gateway.bench.errors import NoAnswer
+from gateway.bench.request import ask
+from gateway.bench.rig import Rig
+from gateway.clock import NS_PER_S
+from gateway.config.model import Config
+
+VERSION_WITHIN_NS = NS_PER_S
+
+
+def versions(choice: Choice, file: BenchFile, config: Config) -> list[str]:
+    """Return lines for the head of the report. Opens no link."""
+    lines = [f"bench: {choice.name} ({file.file.name}{_scenario(choice, file)})"]
+    lines.append(
+        f"bench: Linux {platform.release()}, python-can {version('python-can')}, "
+        f"embedded-gateway {version('embedded-gateway')}"
+    )
+    for source in can_sources(config):
+        for path in source.dbc:
+            digest = hashlib.sha256(config.resolve(path).read_bytes()).hexdigest()
+            lines.append(f"bench: {source.name}: {path} sha256 {digest[:16]}")
+    return lines
+
+
+def _scenario(choice: Choice, file: BenchFile) -> str:
+    simulated = choice.file is None or file.bridge or file.scenario
+    return f", {file.scenario}" if simulated and file.scenario else ""
+
+
+def firmware_versions(rig: Rig) -> list[str]:
+    """Ask the devices that the bench file has a ``version`` request for."""
+    lines = []
+    for name, address in rig.file.isotp.items():
+        if address.version is None:
+            continue
+        asked = bytes.fromhex(address.version)
+        try:
+            answer = ask(rig, address, asked, VERSION_WITHIN_NS)[0]
+        except NoAnswer as error:
+            lines.append(f"bench: {name}: {error}")
+        else:
+            lines.append(f"bench: {name}: firmware {_text(answer[len(asked) :])}")
+    return lines
+
+
+def _text(answer: bytes) -> str:
+    """Return an answer's text, or its bytes where it is none."""
+    letters = "".join(chr(byte) for byte in answer if 32 < byte < 127 or byte == ord(" ")).strip()
+    return letters if len(letters) >= len(answer.strip(b"\0")) - 1 > 0 else answer.hex(" ")
