@@ -77,6 +77,9 @@ class Bench:
         self.alarms = Alarms(rig, self.timeline, self._note)
         self._looker = Looker(rig)
 
+    def __repr__(self) -> str:
+        return f"<bench {self.name}>"
+
     # What is done to the device
 
     def set(self, name: str, value: float) -> None:
