@@ -216,7 +216,7 @@ def _outputs(assembly: Assembly) -> Iterator[Entry]:
             delivered=delivered,
             lost=lost,
             waiting=facts.get("waiting", 0),
-            notes={"overtaken": facts.get("missed", 0)},
+            notes={"overtaken": facts.get("missed", 0), "repeated": facts.get("repeated", 0)},
         )
 
 

@@ -99,6 +99,9 @@ class AlarmSink:
         numbers, output = self._row.numbers, self._output
         self._before = int(numbers["delivered"]), int(numbers["lost"])
         self._missed = self._uncommitted = 0
+        # What an analyzer that was killed says again comes twice, and leaves once.
+        self._taken = self._left = 0
+        self._repeated = int(self._row.read_facts().get("repeated", 0))
         self._written: set[bytes] = set()
         if not numbers["produced"]:
             numbers["produced"] = output.mark() + 1
@@ -119,11 +122,13 @@ class AlarmSink:
                 self._missed += batch.lost
                 self._log.error("%d events were overtaken before they could be shown", batch.lost)
             self._merge.push(batch.records)
+            self._taken += len(batch.records)
             self._uncommitted += len(batch.records)
             timeout_ns = 0
 
     def _write(self, alarms: Alarms) -> None:
         before = self._output.error
+        self._left += len(alarms)
         lines = [self._words(alarm) for alarm in alarms]
         self._output.write([line for line in lines if line not in self._written])
         error = self._output.error
@@ -150,7 +155,13 @@ class AlarmSink:
         numbers["lost"] = lost + output.lost
         numbers["received"] = numbers["delivered"] + numbers["lost"]
         waiting = output.pending + len(self._merge)
-        facts = {"waiting": waiting, "missed": self._missed, "error": output.error}
+        repeated = self._repeated + self._taken - self._left - len(self._merge)
+        facts = {
+            "waiting": waiting,
+            "missed": self._missed,
+            "repeated": repeated,
+            "error": output.error,
+        }
         if facts != self._facts:
             self._row.write_facts(facts)
             self._facts = facts

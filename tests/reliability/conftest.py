@@ -201,14 +201,14 @@ class Bench:
     def configure(self, text):
         (self.folder / "car.toml").write_text(text)
 
-    def start(self, *arguments, command=("-m", "gateway"), **environment):
+    def start(self, *arguments, command=("-m", "gateway"), stdout=None, **environment):
         """Start `gateway run`; it need not be ready yet."""
         with (self.folder / "out").open("w") as out, (self.folder / "log").open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, *command, "run", "car.toml", *arguments],
                 cwd=self.folder,
                 env=self.environment | environment,
-                stdout=out,
+                stdout=stdout or out,
                 stderr=log,
             )
 
@@ -313,8 +313,19 @@ def channel():
 
 
 @pytest.fixture
-def node(channel):
-    """A node of that bus, which sends."""
-    made = Node(channel)
-    yield made
-    made.socket.close()
+def make_node():
+    """Make a node of a bus, which sends."""
+    with contextlib.ExitStack() as stack:
+
+        def make_node(channel):
+            made = Node(channel)
+            stack.callback(made.socket.close)
+            return made
+
+        yield make_node
+
+
+@pytest.fixture
+def node(channel, make_node):
+    """A node of the running bus."""
+    return make_node(channel)
