@@ -10,11 +10,12 @@ from firmware_sim.devices.base import Device, Listener
 from firmware_sim.devices.f1_car import F1Car
 from firmware_sim.devices.gps import Gps
 from firmware_sim.links import BusOutlet
-from firmware_sim.outlets import BusLine, Port, PortOutlet
+from firmware_sim.outlets import BusLine, NoOutlet, Port, PortOutlet
 from firmware_sim.rig import Member, Rig
 from firmware_sim.scenario import AnyDevice, BusSection, Scenario
 from firmware_sim.schedule import Place
 from firmware_sim.section import OnBus, OnPort
+from firmware_sim.serial_sections import ProcessSection
 
 
 class Wiring(Protocol):
@@ -30,6 +31,19 @@ class Wiring(Protocol):
 
     def adapt(self, name: str, line: BusLine, port: Port) -> None:
         """Join a bus and a port by an slcan adapter."""
+        ...
+
+    def start(self, section: ProcessSection, bus: str, port: Port | None) -> Device:
+        """Start firmware that is a process.
+
+        Args:
+            section: What it is.
+            bus: The name of its bus, as nodes join it; "" for none.
+            port: Its serial port, as others open it; None for none.
+
+        Raises:
+            SimError: It cannot be started, or cannot take part.
+        """
         ...
 
 
@@ -102,6 +116,12 @@ class Assembly:
                 port = self._wiring.open(section.name, section.port, flow_control=True)
                 member.port = port
                 self._wiring.adapt(section.name, self._rig.lines[section.bus], port)
+            case ProcessSection():
+                bus = self._rig.lines[section.bus].bus.name if section.bus else ""
+                if section.port is not None:
+                    member.port = self._wiring.open(section.name, section.port)
+                process = self._wiring.start(section, bus, member.port)
+                member.places.append(self._rig.schedule.add(process, NoOutlet()))
             case OnBus():
                 self._on_bus(section.make(seed), section.bus, member)
             case OnPort():

@@ -87,6 +87,15 @@ class BusLine:
         return found
 
 
+class NoOutlet:
+    """The place of a device that sends by itself."""
+
+    held = False
+
+    def send(self, data: bytes, now_ns: int) -> None:
+        """See `Outlet`. Nothing comes here."""
+
+
 class PortOutlet:
     """A device's serial port.
 

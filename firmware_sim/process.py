@@ -44,7 +44,10 @@ class FirmwareProcess:
 
     Attributes:
         state: "stopped", "running", "exited N" or "killed by NAME".
+        due_ns: None: it keeps its own time.
     """
+
+    due_ns = None
 
     def __init__(
         self,
@@ -111,6 +114,10 @@ class FirmwareProcess:
             self.state = "stopped"
         self._process = None
 
+    def step(self, _now_ns: int) -> bytes:
+        """See `Device`. What it sends, it sends by itself."""
+        return b""
+
     def reset(self, _now_ns: int) -> None:
         """End it at once and start it anew, as a reset button does."""
         if self._process is not None:
@@ -148,7 +155,9 @@ class NullModem:
     def __init__(self, near: PtyPort, far: PtyPort, selector: selectors.BaseSelector) -> None:
         self._ends = {near: far, far: near}
         self._selector = selector
-        self._watched: dict[PtyPort, int] = {}
+        self._moves = {
+            port: lambda events, port=port: self._on_ready(port, events) for port in self._ends
+        }
 
     def settle(self) -> int | None:
         """See `Settler`. An end is read while the other has room."""
@@ -156,22 +165,12 @@ class NullModem:
             port.flush()
             reads = 0 if other.held else selectors.EVENT_READ
             writes = selectors.EVENT_WRITE if port.backlog else 0
-            self._watch(port, reads | writes if port.plugged else 0)
+            port.watch(self._selector, self._moves[port], reads | writes)
         return None
 
     def _on_ready(self, port: PtyPort, events: int) -> None:
         if events & selectors.EVENT_READ:
             self._ends[port].write(port.read())
-
-    def _watch(self, port: PtyPort, events: int) -> None:
-        before = self._watched.get(port, 0)
-        if events == before:
-            return
-        if before:
-            self._selector.unregister(port)
-        if events:
-            self._selector.register(port, events, lambda found: self._on_ready(port, found))
-        self._watched[port] = events
 
 
 def _end_with_parent() -> None:

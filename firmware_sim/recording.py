@@ -15,12 +15,14 @@ from typing import BinaryIO, NamedTuple
 
 from firmware_sim import wire
 from firmware_sim.assembly import Assembly
+from firmware_sim.devices.base import Device
 from firmware_sim.devices.gps import START
 from firmware_sim.errors import SimError
 from firmware_sim.outlets import BusLine, Port
 from firmware_sim.rig import Rig
 from firmware_sim.scenario import Scenario
 from firmware_sim.schedule import Place, Schedule
+from firmware_sim.serial_sections import ProcessSection
 
 CAN_LOG = "can.log"
 
@@ -81,6 +83,14 @@ class Recording:
 
     def adapt(self, name: str, line: BusLine, port: Port) -> None:
         """See `Wiring`. Nobody opens the adapter."""
+
+    def start(self, section: ProcessSection, _bus: str, _port: Port | None) -> Device:
+        """See `Wiring`.
+
+        Raises:
+            SimError: Always: a process keeps its own time.
+        """
+        raise SimError(f"{section.name}: a process cannot run faster than real time")
 
     def _run(self, until_ns: int, log: BinaryIO) -> Totals:
         self._assembly.buses()

@@ -15,6 +15,12 @@ from firmware_sim.device_sections import F1CarSection, GpsSection, LoadSection, 
 from firmware_sim.errors import RequestError, ScenarioError
 from firmware_sim.explain import explained, listed, value_at
 from firmware_sim.section import Name, OnBus, OnPort, Section
+from firmware_sim.serial_sections import (
+    FramedSensorSection,
+    ModbusSlaveSection,
+    ProcessSection,
+    WindSection,
+)
 
 
 class ScenarioSection(Section, frozen=True, kw_only=True):
@@ -60,6 +66,10 @@ AnyDevice = (
     | GpsSection
     | SlcanSection
     | LoadSection
+    | FramedSensorSection
+    | ModbusSlaveSection
+    | ProcessSection
+    | WindSection
 )  # fmt: skip
 
 
@@ -106,7 +116,10 @@ def _check(file: Path, scenario: Scenario) -> None:
     buses = [bus.name for bus in scenario.bus]
     cars = [device.name for device in scenario.device if isinstance(device, F1CarSection)]
     names = [device.name for device in scenario.device]
-    ports = [device.port if isinstance(device, OnPort) else None for device in scenario.device]
+    ports = [
+        device.port if isinstance(device, OnPort | ProcessSection) else None
+        for device in scenario.device
+    ]
     _unique(file, "bus", "name", buses)
     _unique(file, "device", "name", names)
     _unique(file, "device", "port", ports)
@@ -117,7 +130,7 @@ def _check(file: Path, scenario: Scenario) -> None:
             )
     for index, device in enumerate(scenario.device):
         where = f"device[{index}]"
-        if isinstance(device, OnBus | SlcanSection):
+        if isinstance(device, OnBus | SlcanSection | ProcessSection) and device.bus is not None:
             _one_of(file, f"{where}.bus", device.bus, buses)
         if isinstance(device, GpsSection):
             _one_of(file, f"{where}.car", device.car, cars)

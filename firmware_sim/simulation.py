@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -19,13 +20,16 @@ from typing import Any
 from firmware_sim import loop
 from firmware_sim.assembly import Assembly
 from firmware_sim.control import ControlServer
+from firmware_sim.devices.base import Device
 from firmware_sim.errors import SimError
 from firmware_sim.links import SlcanLink
 from firmware_sim.outlets import BusLine, Port
 from firmware_sim.ports import PtyPort
+from firmware_sim.process import FirmwareProcess, NullModem
 from firmware_sim.rig import Rig
 from firmware_sim.scenario import Scenario
 from firmware_sim.schedule import Place, Schedule
+from firmware_sim.serial_sections import ProcessSection
 from firmware_sim.server import BusServer
 
 DRAIN_S = 1.0
@@ -42,6 +46,7 @@ class Simulation:
         ports: Folder for the links to serial ports; made when the first is.
         namespace: Goes before the names of buses, with a dot, so that several may run at once.
         control: The name of the control socket; None takes the namespace, or the process's number.
+        base: The folder that programs are relative to, and run in.
         log_format: "text", or "json" for a JSON object a line.
     """
 
@@ -52,8 +57,10 @@ class Simulation:
         ports: Path | None = None,
         namespace: str = "",
         control: str | None = None,
+        base: Path = Path(),
         log_format: str = "text",
     ) -> None:
+        self._base = base
         self._folder = ports or default_ports(namespace)
         self._log_format = log_format
         self._control = control or namespace or str(os.getpid())
@@ -61,7 +68,7 @@ class Simulation:
         self._rig = Rig(self._schedule)
         self._assembly = Assembly(scenario, self._rig, self, namespace)
         self._ports: dict[str, PtyPort] = {}
-        self._links: list[SlcanLink] = []
+        self._links: list[SlcanLink | NullModem] = []
         self._stack = ExitStack()
         self._selector: selectors.BaseSelector
 
@@ -145,6 +152,24 @@ class Simulation:
         assert isinstance(port, PtyPort)  # noqa: S101 - `open` gave it
         self._links.append(SlcanLink(name, line.bus, port, self._selector))
 
+    def start(self, section: ProcessSection, bus: str, port: Port | None) -> Device:
+        """See `Wiring`. The firmware's end of its port is another one, beside it."""
+        words = {"bus": bus}
+        if port is not None:
+            assert isinstance(port, PtyPort)  # noqa: S101 - `open` gave it
+            uart = PtyPort(self._folder / f"{section.port}.uart", flow_control=True)
+            self._stack.enter_context(uart)
+            self._links.append(NullModem(uart, port, self._selector))
+            words["uart"] = str(uart.path)
+        process = FirmwareProcess(
+            section.name,
+            [_filled(each, words) for each in section.command],
+            self._base,
+            {name: _filled(each, words) for name, each in section.environment.items()},
+            self._selector,
+        )
+        return self._stack.enter_context(process)
+
     def _account(self) -> None:
         for name, line in self._rig.lines.items():
             bus = line.bus
@@ -185,6 +210,13 @@ def stop_with_parent() -> None:
         raise SimError(f"cannot watch the parent process: {os.strerror(ctypes.get_errno())}")
     if os.getppid() != parent:
         raise SimError("the parent process ended while this one started")
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    """Return *text* with each ``{word}`` replaced by what it stands for."""
+    for word, meaning in words.items():
+        text = text.replace(f"{{{word}}}", meaning)
+    return text
 
 
 def _announce(fd: int) -> None:

@@ -52,7 +52,12 @@ def run(
     if ports is None and loaded.scenario.ports is not None:
         ports = scenario.parent / Path(loaded.scenario.ports).expanduser()
     simulation = Simulation(
-        loaded, ports=ports, namespace=namespace, control=control, log_format=log_format
+        loaded,
+        ports=ports,
+        namespace=namespace,
+        control=control,
+        base=scenario.parent,
+        log_format=log_format,
     )
     try:
         simulation.run(seconds=seconds, ready_fd=ready_fd, die_with_parent=die_with_parent)
