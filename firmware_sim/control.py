@@ -6,7 +6,8 @@ r"""The control socket of a running scenario: a JSON object a line in, one a lin
     {"do": "reset", "device": "car"}
 
 It is a Unix stream socket with the abstract name ``\0firmware-sim-control/<name>``. An answer has
-``"ok": true`` and what was asked for, or ``"ok": false`` and ``"error"``, a line.
+``"ok": true``, when it was obeyed (``"monotonic_ns"``), and what was asked for; or ``"ok": false``
+and ``"error"``, a line.
 """
 
 from __future__ import annotations
@@ -129,7 +130,8 @@ class ControlServer:
     def obey(self, line: bytes) -> dict[str, Any]:
         """Do what *line* asks for; return the answer."""
         try:
-            return {"ok": True, **self._done(_parsed(line))}
+            # From this moment on: what was on a bus before does not show it.
+            return {"ok": True, "monotonic_ns": time.monotonic_ns(), **self._done(_parsed(line))}
         except RequestError as error:
             return {"ok": False, "error": str(error)}
 
