@@ -6,13 +6,11 @@ import difflib
 import fcntl
 import os
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
-
-import msgspec
 
 from gateway.bench.bench_file import BenchFile, can_sources
 from gateway.bench.choice import Choice
@@ -20,11 +18,11 @@ from gateway.bench.errors import BenchError
 from gateway.bench.expression import Expression, parse_expression
 from gateway.bench.observer import Observer
 from gateway.bench.sender import Sender
-from gateway.bench.simulator import Simulator
+from gateway.bench.simulated import placed
+from gateway.bench.simulator import Refused, Simulator
 from gateway.bench.stimulus import Stimulus, make_stimulus
 from gateway.bench.watch import Watch
 from gateway.clock import NS_PER_S, Clock
-from gateway.config.model import CanConfig, Config, SerialConfig, SourceConfig
 from gateway.config.show import as_toml, one_of
 
 BUS_FAULTS = {"bus_off", "short_line", "error_passive", "no_ack"}
@@ -104,7 +102,8 @@ class Rig:
                 self._stack.enter_context(_lock(self.choice.name))
             config = self._config
             if self.file.scenario is not None:
-                config = self._simulated(config, self._start_simulator(self.file.scenario))
+                simulator = self._start_simulator(self.file.scenario)
+                config = placed(config, self.file, self.choice, simulator)
             self.observer = Observer(config, self.clock)
             self.sender = Sender(config, self.clock)
             self._stack.callback(self.observer.close)
@@ -161,6 +160,7 @@ class Rig:
         Raises:
             BenchError: That did not work: what follows would not start from the same state.
         """
+        self.sender.close()
         for name in touched.stimuli:
             stimulus = self.stimuli[name]
             if stimulus.device or stimulus.rest is not None:
@@ -171,8 +171,7 @@ class Rig:
             self.simulator.ask("clear")
         devices = self.simulator.ask("state")["devices"] if touched.all else touched.devices
         for device in devices:
-            # Not every device has a reset: a load, a GPS receiver.
-            with suppress(BenchError):
+            with suppress(Refused):  # not every device has a reset: a load, a GPS receiver
                 self.simulator.ask("reset", device=device)
 
     def expression(self, text: str) -> Expression:
@@ -234,66 +233,6 @@ class Rig:
         self._stack.callback(simulator.stop)
         simulator.start()
         return simulator
-
-    def _simulated(self, config: Config, simulator: Simulator) -> Config:
-        """Return *config* with the links on which the simulated devices are."""
-        state = simulator.ask("state")
-        buses = {name: bus["channel"] for name, bus in state["buses"].items()}
-        ports = {device: port["path"] for device, port in state["ports"].items()}
-        if self.choice.file is not None:
-            for bus, interface in self.file.bridge.items():
-                simulator.bridge(self._named("bridge", bus, bus, buses), interface)
-            return config
-        interfaces = dict(
-            zip((each.name for each in can_sources(config)), self.choice.interfaces, strict=False)
-        )
-        sources: list[SourceConfig] = []
-        for source in config.source:
-            if isinstance(source, CanConfig):
-                wanted = self.file.buses.get(source.name)
-                channel = self._named("buses", source.name, wanted, buses, source.channel)
-                sources.append(self._on_bus(source, channel, simulator, interfaces))
-            elif isinstance(source, SerialConfig):
-                wanted = self.file.ports.get(source.name)
-                basename = Path(source.port).name
-                port = self._named("ports", source.name, wanted, ports, basename)
-                sources.append(msgspec.structs.replace(source, port=port))
-            else:
-                sources.append(source)
-        return msgspec.structs.replace(config, source=tuple(sources))
-
-    def _on_bus(
-        self,
-        source: CanConfig,
-        channel: str,
-        simulator: Simulator,
-        interfaces: Mapping[str, str],
-    ) -> CanConfig:
-        interface = "firmware_sim"
-        if self.choice.interfaces:
-            if source.name not in interfaces:
-                many = len(can_sources(self._config))
-                raise BenchError(
-                    f"--bench={self.choice.name}: got {len(interfaces)} interfaces, expected {many}"
-                )
-            simulator.bridge(channel, interfaces[source.name])
-            interface, channel = "socketcan", interfaces[source.name]
-        return msgspec.structs.replace(
-            source, interface=interface, channel=channel, bitrate=None, options={}
-        )
-
-    def _named(
-        self, key: str, source: str, wanted: str | None, there: Mapping[str, str], other: str = ""
-    ) -> str:
-        """Return the simulated link that is *wanted*, or else goes by the *source*'s name."""
-        for name in (wanted,) if wanted else (source, other):
-            if name in there:
-                return there[name]
-        if wanted is None and len(there) == 1:
-            return next(iter(there.values()))
-        got = f"nothing for source {as_toml(source)}" if wanted is None else as_toml(wanted)
-        known = one_of(map(as_toml, there)) if there else "one, and the scenario has none"
-        raise BenchError(f"{self.file.file}: {key}: got {got}, expected {known}")
 
 
 def _lock(name: str) -> TextIO:

@@ -24,6 +24,10 @@ ANSWER_TIMEOUT_S = 10.0
 _ADDRESS = "\0firmware-sim-control/"
 
 
+class Refused(BenchError):  # noqa: N818 - the simulator works, and says no
+    """What was asked for makes no sense there."""
+
+
 class Simulator:
     """A running scenario.
 
@@ -92,7 +96,8 @@ class Simulator:
         """Send a request; return the answer.
 
         Raises:
-            BenchError: It was refused, or the simulator is gone.
+            Refused: By the simulator, with the reason.
+            BenchError: It is gone.
         """
         if self._control is None:
             raise BenchError("the simulator is not running")
@@ -102,7 +107,7 @@ class Simulator:
         except (OSError, ValueError) as error:
             raise BenchError(f"the simulator does not answer: {error}") from None
         if not answer.pop("ok"):
-            raise BenchError(f"{do}: {answer['error']}")
+            raise Refused(f"{do}: {answer['error']}")
         return answer
 
     def _line(self, control: socket.socket) -> bytes:
