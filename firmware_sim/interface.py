@@ -31,7 +31,7 @@ class SimBus(can.BusABC):
     Args:
         channel: The bus's name.
         receive_own_messages: Whether frames sent by this node come back to it, with `is_rx` False.
-        listen_only: Promise never to send; `state` is PASSIVE then.
+        listen_only: Promise never to send, nor to acknowledge; `state` is PASSIVE then.
         fd: Whether CAN FD frames may be sent. They are received in any case.
         node_name: How the bus's ledger calls this node; the program and its process id if empty.
         can_filters: See `can.BusABC.set_filters`.
@@ -68,7 +68,9 @@ class SimBus(can.BusABC):
         self._fd = fd
         self._listen_only = listen_only
         self.channel = channel
-        self.channel_info = f"firmware_sim bus {channel!r}"
+        self._state = can.BusState.ACTIVE
+        rate = f", {self._welcome.bit_rate} bit/s" if self._welcome.bit_rate else ""
+        self.channel_info = f"firmware_sim bus {channel!r}{rate}"
         self._can_protocol = can.CanProtocol.CAN_FD if fd else can.CanProtocol.CAN_20
         super().__init__(channel, can_filters, **kwargs)
 
@@ -130,8 +132,12 @@ class SimBus(can.BusABC):
 
     @property
     def state(self) -> can.BusState:
-        """ACTIVE, or PASSIVE for a node that only listens."""
-        return can.BusState.PASSIVE if self._listen_only else can.BusState.ACTIVE
+        """ACTIVE, PASSIVE (error-passive, or only listening), or ERROR (bus-off).
+
+        As the error frames say that have been received so far: on a bus with a bit rate it changes
+        as the node's error counters do.
+        """
+        return can.BusState.PASSIVE if self._listen_only else self._state
 
     @state.setter
     def state(self, new_state: can.BusState) -> None:
@@ -186,6 +192,8 @@ class SimBus(can.BusABC):
 
     def _message(self, record: bytes) -> can.Message:
         t_ns, can_id, length, flags, _, data = wire.FRAME.unpack(record)
+        if can_id & wire.ERROR:
+            self._note_state(can_id, data)
         remote = bool(can_id & wire.REMOTE)
         return can.Message(
             timestamp=self._wall_s(t_ns),
@@ -201,6 +209,15 @@ class SimBus(can.BusABC):
             bitrate_switch=bool(flags & wire.BIT_RATE_SWITCH),
             error_state_indicator=bool(flags & wire.ERROR_STATE),
         )
+
+    def _note_state(self, can_id: int, data: bytes) -> None:
+        if can_id & wire.ERR_BUS_OFF:
+            self._state = can.BusState.ERROR
+        elif can_id & wire.ERR_RESTARTED:
+            self._state = can.BusState.ACTIVE
+        elif can_id & wire.ERR_CONTROLLER and data[1] & wire.ERR_STATES:
+            passive = data[1] & (wire.ERR_TX_PASSIVE | wire.ERR_RX_PASSIVE)
+            self._state = can.BusState.PASSIVE if passive else can.BusState.ACTIVE
 
     def _wall_s(self, t_ns: int) -> float:
         # Held still between steps of the wall clock: taken anew for each frame, the jitter between

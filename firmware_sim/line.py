@@ -120,7 +120,7 @@ class Line:
     @property
     def busy(self) -> bool:
         """Whether frames wait that have not failed yet."""
-        return any(not node.mailbox[0].tries for node in self._senders)
+        return any(not node.stuck for node in self._senders)
 
     def corrupt(
         self, node: Node, probability: float, now_ns: int, *, count: int | None = None

@@ -78,7 +78,7 @@ class SlcanLink:
         self._port = port
         self._selector = selector
         self._clock_ns = clock_ns
-        self._node = Node(name, patience_ns=0)
+        self._node = Node(name, patience_ns=0, listen_only=True)  # until it is opened
         self._adapter = SlcanAdapter(self._transmit)
         bus.join(self._node)
         port.watch(selector, self._on_ready)
@@ -91,7 +91,8 @@ class SlcanLink:
             self._port.write(self._adapter.hear(block))
             self._bus.took(self._node, len(block), self._clock_ns())
         self._port.flush()
-        reads = 0 if self._bus.blocked or self._port.held else selectors.EVENT_READ
+        held = self._bus.holds(self._node) or self._port.held
+        reads = 0 if held else selectors.EVENT_READ
         writes = selectors.EVENT_WRITE if self._port.backlog else 0
         self._port.watch(self._selector, self._on_ready, reads | writes)
         return None
@@ -99,6 +100,16 @@ class SlcanLink:
     def _on_ready(self, events: int) -> None:
         if events & selectors.EVENT_READ:
             self._port.write(self._adapter.feed(self._port.read()))
+            self._take_part()
+
+    def _take_part(self) -> None:
+        """Have the node acknowledge only while the adapter is open, and not to listen only."""
+        listen_only = not self._adapter.takes_part
+        if listen_only != self._node.listen_only:
+            self._node.listen_only = listen_only
+            if self._bus.line:
+                self._bus.line.changed()
 
     def _transmit(self, record: bytes) -> None:
+        self._take_part()  # it may have been opened in the same breath
         self._bus.offer(self._node, record, self._clock_ns())

@@ -111,6 +111,11 @@ class Node:
         return self.counters.state
 
     @property
+    def stuck(self) -> bool:
+        """Whether its next frame has failed before."""
+        return bool(self.mailbox and self.mailbox[0].tries)
+
+    @property
     def acknowledges(self) -> bool:
         """Whether it acknowledges the frames of others."""
         return not (self.listen_only or self.muted) and self.state is not ErrorState.BUS_OFF

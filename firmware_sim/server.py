@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import select
 import selectors
 import socket
 import time
@@ -37,9 +38,8 @@ class BusServer:
     Args:
         bus: The bus. Nodes inside this process may join it directly.
         selector: The loop's selector.
-        clock_ns: CLOCK_MONOTONIC.
-        carry_to_ns: How far the bus may carry frames, on CLOCK_MONOTONIC: where devices of this
-            process send at moments of a simulated time, how far that has come; None for now.
+        clock_ns: CLOCK_MONOTONIC; where devices of this process send at moments of a simulated
+            time, how far that has come: the bus carries no frame beyond it.
     """
 
     def __init__(
@@ -47,13 +47,10 @@ class BusServer:
         bus: Bus,
         selector: selectors.BaseSelector,
         clock_ns: Callable[[], int] = time.monotonic_ns,
-        *,
-        carry_to_ns: Callable[[], int] | None = None,
     ) -> None:
         self.bus = bus
         self._selector = selector
         self._clock_ns = clock_ns
-        self._carry_to_ns = carry_to_ns or clock_ns
         self._listener: socket.socket | None = None
         self._links: set[_Link] = set()
         # A little more: the part of a record that is left over from the last time.
@@ -107,7 +104,7 @@ class BusServer:
             The time by which it is to be called again, None for no need.
         """
         while True:
-            deadline = self.bus.advance(self._carry_to_ns())
+            deadline = self.bus.advance(self._clock_ns())
             blocked = self.bus.blocked
             for link in tuple(self._links):
                 if link.node is not None and link.node.queue and not link.congested:
@@ -115,7 +112,11 @@ class BusServer:
             if not blocked or self.bus.blocked:
                 break  # else what was sent has made room for more
         for link in self._links:
-            reads = selectors.EVENT_READ if not self._holds(link) else 0
+            held = self._holds(link)
+            if held and link.node and link.node.stuck and link.hung_up:
+                # What it had sent before can no longer be waited with: nobody acknowledges it.
+                self.bus.leave(link.node, self._clock_ns())
+            reads = 0 if held else selectors.EVENT_READ
             writes = selectors.EVENT_WRITE if link.congested else 0
             link.watch(self._selector, reads | writes)
         return deadline
@@ -181,7 +182,7 @@ class BusServer:
             own_frames=bool(hello.flags & wire.HelloFlag.OWN_FRAMES),
             listen_only=bool(hello.flags & wire.HelloFlag.LISTEN_ONLY),
         )
-        self.bus.join(link.node, self._carry_to_ns())
+        self.bus.join(link.node, self._clock_ns())
 
     def _write(self, link: _Link) -> None:
         node = link.node
@@ -197,7 +198,7 @@ class BusServer:
             except OSError:
                 # It closed its end. What it had sent before that may still wait to be read, so
                 # the link stays until there is no more.
-                self.bus.leave(node, self._carry_to_ns())
+                self.bus.leave(node, self._clock_ns())
                 break
             self.bus.took(node, size, self._clock_ns())
         link.congested = False
@@ -209,7 +210,7 @@ class BusServer:
         link.watch(self._selector, 0)
         link.sock.close()
         if link.node is not None:
-            self.bus.leave(link.node, self._carry_to_ns())
+            self.bus.leave(link.node, self._clock_ns())
 
 
 class _Link:
@@ -222,6 +223,13 @@ class _Link:
         self.congested = False
         self.on_ready: OnReady
         self._watched = 0
+
+    @property
+    def hung_up(self) -> bool:
+        """Whether the other end has closed, however much there is to read before that."""
+        poll = select.poll()
+        poll.register(self.sock, select.POLLRDHUP)
+        return bool(poll.poll(0))
 
     def watch(self, selector: selectors.BaseSelector, events: int) -> None:
         """Have *selector* look for *events*, which may be none."""

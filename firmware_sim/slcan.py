@@ -73,6 +73,11 @@ class SlcanAdapter:
         """Whether it is on the bus."""
         return self._is_open
 
+    @property
+    def takes_part(self) -> bool:
+        """Whether it may send, and acknowledges."""
+        return self._is_open and not self._listens_only
+
     def feed(self, data: bytes) -> bytes:
         """Take *data* from the serial line; return the answers."""
         answers = []
@@ -132,8 +137,7 @@ class SlcanAdapter:
         t_ns, can_id, length, flags, _, data = frame
         if can_id & wire.ERROR:
             # The protocol has no error frames; what they say is in the status flags.
-            overrun = can_id & wire.ERR_CONTROLLER and data[1] & wire.ERR_RX_OVERFLOW
-            self._status |= Status.OVERRUN | Status.RECEIVE_FULL if overrun else Status.BUS_ERROR
+            self._status |= _status(can_id, data[1])
             return b""
         remote = can_id & wire.REMOTE
         if remote:
@@ -148,6 +152,21 @@ class SlcanAdapter:
         payload = "" if remote else data[:length].hex().upper()
         stamp = f"{t_ns // 1_000_000 % MILLISECONDS:04X}" if self._stamps else ""
         return f"{head}{wire.FD_LENGTHS.index(length):X}{payload}{stamp}\r".encode()
+
+
+def _status(can_id: int, controller: int) -> Status:
+    """Return what an error frame says."""
+    status = Status(0)
+    if can_id & (wire.ERR_PROTOCOL | wire.ERR_ACK | wire.ERR_BUS_ERROR | wire.ERR_BUS_OFF):
+        status |= Status.BUS_ERROR
+    if can_id & wire.ERR_CONTROLLER:
+        if controller & wire.ERR_RX_OVERFLOW:
+            status |= Status.OVERRUN | Status.RECEIVE_FULL
+        if controller & (wire.ERR_TX_WARNING | wire.ERR_RX_WARNING):
+            status |= Status.WARNING
+        if controller & (wire.ERR_TX_PASSIVE | wire.ERR_RX_PASSIVE):
+            status |= Status.PASSIVE
+    return status
 
 
 def _parse(line: bytes) -> bytes | None:
