@@ -25,6 +25,7 @@ LONGEST_PAUSE_NS = 5_000_000
 """A transfer goes on after this at the latest, with what its own times ask for."""
 
 _SHORT = 0x7FF
+_NEGATIVE, _PENDING = 0x7F, 0x78
 _MISSING = "can-isotp is not installed: pip install 'embedded-gateway[isotp]'"
 
 
@@ -81,7 +82,7 @@ def ask(
     stack.send(data)
     while True:
         stack.process()
-        if answer := stack.recv():
+        if (answer := stack.recv()) and not _is_pending(answer):
             return bytes(answer), first_ns
         if rig.observer.seen_ns > started_ns + within_ns:
             who = f"{format_id(to.request | flag)} > {format_id(to.response | flag)}"
@@ -90,6 +91,11 @@ def ask(
                 f"no answer to {data[:8].hex(' ')} ({who}) within {span(within_ns)}{why}"
             )
         rig.pump(rig.observer.seen_ns + LONGEST_PAUSE_NS)
+
+
+def _is_pending(answer: bytes | bytearray) -> bool:
+    """Tell whether an answer only says that the answer itself comes later (ISO 14229-1)."""
+    return len(answer) == 3 and answer[0] == _NEGATIVE and answer[2] == _PENDING
 
 
 class _Incoming:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.bench.bench_file import BenchFile, can_sources
+from gateway.bench.bench_file import BenchFile
 from gateway.bench.choice import Choice
 from gateway.bench.errors import BenchError
 from gateway.bench.simulator import Simulator
 from gateway.config.model import CanConfig, Config, SerialConfig, SourceConfig
+from gateway.config.polled import ModbusConfig, ObdConfig
 from gateway.config.show import as_toml, one_of
 
 
@@ -30,33 +31,30 @@ def placed(config: Config, file: BenchFile, choice: Choice, simulator: Simulator
         for bus, interface in file.bridge.items():
             simulator.bridge(_named(file, "bridge", bus, bus, buses), interface)
         return config
-    many = len(can_sources(config))
-    if choice.interfaces and len(choice.interfaces) != many:
-        raise BenchError(f"--bench={choice.name}: got {len(choice.interfaces)}, expected {many}")
-    interfaces = iter(choice.interfaces)
     ports = {device: port["path"] for device, port in state["ports"].items()}
+    free = list(choice.interfaces)
+    joined: dict[str, str] = {}
     sources: list[SourceConfig] = []
     for source in config.source:
-        match source:
-            case CanConfig():
-                wanted = file.buses.get(source.name)
-                channel = _named(file, "buses", source.name, wanted, buses, source.channel)
-                interface = "firmware_sim"
-                if choice.interfaces:
-                    bus, interface, channel = channel, "socketcan", next(interfaces)
-                    simulator.bridge(bus, channel)
-                sources.append(
-                    msgspec.structs.replace(
-                        source, interface=interface, channel=channel, bitrate=None, options={}
-                    )
-                )
-            case SerialConfig():
-                wanted = file.ports.get(source.name)
-                other = Path(source.port).name
-                port = _named(file, "ports", source.name, wanted, ports, other)
-                sources.append(msgspec.structs.replace(source, port=port))
-            case _:
-                sources.append(source)
+        if isinstance(source, CanConfig | ObdConfig):
+            wanted = file.buses.get(source.name)
+            channel = _named(file, "buses", source.name, wanted, buses, source.channel)
+            if choice.interfaces and channel not in joined:
+                if not free:
+                    got = f"{len(choice.interfaces)} of them"
+                    raise BenchError(f"--bench={choice.name}: got {got}, expected one for each bus")
+                joined[channel] = free.pop(0)
+                simulator.bridge(channel, joined[channel])
+            place = {"interface": "firmware_sim", "channel": channel}
+            if channel in joined:
+                place = {"interface": "socketcan", "channel": joined[channel]}
+            sources.append(msgspec.structs.replace(source, **place, bitrate=None, options={}))
+        elif isinstance(source, SerialConfig | ModbusConfig):
+            wanted = file.ports.get(source.name)
+            port = _named(file, "ports", source.name, wanted, ports, Path(source.port).name)
+            sources.append(msgspec.structs.replace(source, port=port))
+        else:
+            sources.append(source)
     return msgspec.structs.replace(config, source=tuple(sources))
 
 
