@@ -1,4 +1,4 @@
-"""Which node each frame of a batch has, by its id and channel."""
+"""Which kind each frame of a batch is of: its second word, with id, length, channel and origin."""
 
 from __future__ import annotations
 
@@ -8,79 +8,108 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.decode.can_words import Ints
-from gateway.record import FRAME, Frames
+from gateway.record import FRAME
 
 MOST_LEARNED = 1 << 16
-"""Ids seen that are remembered; a bus has fewer, a fuzzer or a broken node may send any."""
+"""Kinds seen that are remembered; a bus has fewer, a fuzzer or a broken node may send any."""
 
-# The second word of a FRAME has all that tells messages apart, and the origin at the same byte as
-# the last word of a SAMPLE has it.
-_SECOND_WORD = np.dtype(
-    {"names": ["word"], "formats": ["=i8"], "offsets": [8], "itemsize": FRAME.itemsize}
-)
-_KEY = np.zeros(1, FRAME)
-_KEY["can_id"], _KEY["channel"] = 0xFFFF_FFFF, 0xFF
-_KEY_BITS = _KEY.view(_SECOND_WORD)["word"][0]
+_SLOT_BITS = 13
+_SHIFT = np.uint64(64 - _SLOT_BITS)
+_FACTORS = np.random.default_rng(0).integers(0, 1 << 64, 16, np.uint64) | np.uint64(1)
+_WORTH_TRYING = 1 << 10
 
-
-def second_words(frames: Frames) -> Ints:
-    """Return for each frame the word with its id, length, flags, channel and origin."""
-    words: Ints = frames.view(_SECOND_WORD)["word"]
-    return words
+LookUp = Callable[[int, int, int, int], int]
+"""``(channel, can_id, length, origin)`` of a kind seen for the first time, to its form's number."""
 
 
 class Ids:
-    """The ids seen so far, sorted, each with the number of its node.
+    """The kinds seen so far, sorted, each with the number of its form.
 
+    They are found by multiplicative hashing, without buckets: of kinds that share a slot one
+    holds it, and the others are found by bisection. So it is with kinds seen for the first time.
     Ids that no database knows are learned like any others: then they cost nothing more, and are
     counted without being sorted in each batch again.
 
     Args:
-        look_up: Returns the node's number for a channel and an id seen for the first time.
+        look_up: Returns a form's number.
     """
 
-    def __init__(self, look_up: Callable[[int, int], int]) -> None:
+    def __init__(self, look_up: LookUp) -> None:
         self._look_up = look_up
-        # A last key that no frame has: so the place of any key is one of the array.
-        self._keys: Ints = np.array([np.iinfo(np.int64).max])
-        self._can_ids: NDArray[np.uint32] = np.zeros(1, np.uint32)
-        self._nodes: Ints = np.zeros(1, np.int64)
+        self._forget()
         self._seen: set[int] = set()
 
-    def find(self, frames: Frames, words: Ints) -> tuple[Ints, Ints]:
-        """Return for each frame the place of its id among those seen, and its node."""
-        keys = words & _KEY_BITS
-        place = self._keys.searchsorted(keys)
-        new = self._keys.take(place) != keys
-        if np.count_nonzero(new):
-            self._learn(frames, keys, new)
-            place = self._keys.searchsorted(keys)
-        return place, self._nodes.take(place)
+    def _forget(self) -> None:
+        # A last kind that no frame has: so the place of any kind is one of the array.
+        self._kinds: Ints = np.array([np.iinfo(np.int64).max])
+        self._can_ids: NDArray[np.uint32] = np.zeros(1, np.uint32)
+        self._forms: Ints = np.zeros(1, np.int64)
+        self._fill_slots()
 
-    def knows(self, node: int) -> bool:
-        """Return whether any id seen has *node*."""
-        return node in self._seen
+    def find(self, kinds: Ints) -> Ints:
+        """Return for each of *kinds* its form."""
+        slot = _hash(kinds, self._factor)
+        other = self._kind_in.take(slot) != kinds
+        form = self._form_in.take(slot)
+        if np.count_nonzero(other):
+            here = np.flatnonzero(other)
+            sought = kinds.take(here)
+            place = self._kinds.searchsorted(sought)
+            new = sought[self._kinds.take(place) != sought]
+            if len(new):
+                self._learn(new, kinds)
+                return self._forms.take(self._kinds.searchsorted(kinds))
+            form[here] = self._forms.take(place)
+        return form
 
-    def counted(self, place: Ints) -> Iterator[tuple[int, int]]:
-        """Yield each id at *place*, and how often it is there."""
-        counts = np.bincount(place)
-        for at in np.flatnonzero(counts).tolist():
-            yield int(self._can_ids[at]), int(counts[at])
+    def knows(self, form: int) -> bool:
+        """Return whether any kind seen has *form*."""
+        return form in self._seen
 
-    def _learn(self, frames: Frames, keys: Ints, new: NDArray[np.bool_]) -> None:
-        if len(self._keys) > MOST_LEARNED:
-            self._keys, self._can_ids, self._nodes = (
-                self._keys[-1:],
-                self._can_ids[-1:],
-                self._nodes[-1:],
-            )
-            new = np.ones_like(new)
-        keys, first = np.unique(keys[new], return_index=True)
-        can_ids = frames["can_id"][new][first]
-        channels = frames["channel"][new][first]
-        nodes = list(map(self._look_up, channels.tolist(), can_ids.tolist()))
-        self._seen.update(nodes)
-        at = self._keys.searchsorted(keys)
-        self._keys = np.insert(self._keys, at, keys)
-        self._can_ids = np.insert(self._can_ids, at, can_ids)
-        self._nodes = np.insert(self._nodes, at, nodes)
+    def counted(self, kinds: Ints) -> Iterator[tuple[int, int]]:
+        """Yield the id of each of *kinds*, and how many there are; an id may come several times."""
+        counts = np.bincount(self._kinds.searchsorted(kinds))
+        for place in np.flatnonzero(counts).tolist():
+            yield int(self._can_ids[place]), int(counts[place])
+
+    def _learn(self, new: Ints, all_kinds: Ints) -> None:
+        """Learn the *new* ones of a batch, or all of it, if there are too many by now."""
+        if len(self._kinds) > MOST_LEARNED:
+            self._forget()
+            new = all_kinds
+        kinds = np.unique(new)
+        frames = np.zeros(len(kinds), FRAME)
+        frames.view(np.int64).reshape(len(kinds), -1)[:, 1] = kinds
+        asked = zip(
+            *(frames[name].tolist() for name in ("channel", "can_id", "len", "origin")), strict=True
+        )
+        forms = [self._look_up(*each) for each in asked]
+        self._seen.update(forms)
+        at = self._kinds.searchsorted(kinds)
+        self._kinds = np.insert(self._kinds, at, kinds)
+        self._can_ids = np.insert(self._can_ids, at, frames["can_id"])
+        self._forms = np.insert(self._forms, at, forms)
+        self._fill_slots()
+
+    def _fill_slots(self) -> None:
+        """Take the factor that lets the fewest kinds share slots."""
+        kinds = self._kinds[:-1]
+        factors = list(_FACTORS) if len(kinds) <= _WORTH_TRYING else [_FACTORS[0]]
+        most = -1
+        for factor in factors:
+            used = len(np.unique(_hash(kinds, factor)))
+            if used > most:
+                most, self._factor = used, factor
+            if used == len(kinds):
+                break
+        slot = _hash(kinds, self._factor)
+        self._kind_in: Ints = np.full(1 << _SLOT_BITS, self._kinds[-1])
+        self._form_in: Ints = np.zeros(1 << _SLOT_BITS, np.int64)
+        self._kind_in[slot], self._form_in[slot] = kinds, self._forms[:-1]
+
+
+def _hash(kinds: Ints, factor: np.uint64) -> Ints:
+    """Return the slot of each kind (Knuth, The Art of Computer Programming 3, 6.4)."""
+    product = kinds.view(np.uint64) * factor
+    product >>= _SHIFT
+    return product.view(np.int64)

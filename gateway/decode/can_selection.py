@@ -1,90 +1,73 @@
-"""Multiplexers, many frames at once: which nodes of its message's tree each frame carries."""
+"""Multiplexers, many frames at once: which form a frame has once they have been looked at."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gateway.decode.can_tree import Node
-from gateway.decode.can_words import Ints, WordReader, moves
-from gateway.record import Frames
+from gateway.decode.can_field import Field
+from gateway.decode.can_words import Ints, WordReader
 
 
 class Selection:
-    """Follows the switches of a batch of frames.
+    """Follows the multiplexers of a batch of frames.
 
     Args:
-        nodes: All nodes, each message's in the order in which its tree is walked.
-        position: Where each stands in *nodes*.
+        words: Where their bits are read.
     """
 
-    def __init__(self, nodes: Sequence[Node], position: Mapping[Node, int]) -> None:
-        switches = [switch for node in nodes for switch in node.switches]
-        fields = [switch.field for switch in switches]
-        self._count = np.array([len(node.switches) for node in nodes], np.int64)
-        self._first = np.cumsum(self._count) - self._count
-        self._several = bool((self._count > 1).any())
-        self._words = WordReader(fields)
-        self._window = np.array([self._words.window(field) for field in fields], np.int64)
-        self._end = np.array([field.end_byte for field in fields], np.uint8)
-        up, down, mask = zip(*map(moves, fields), strict=True)
-        self._up = np.array(up, np.int64)
-        self._down = np.array(down, np.int64)
-        self._mask = np.array(mask, np.int64)
-        # Looked up in two steps, so that the numbers stay small: the raw value among all that
-        # occur, then (switch, place of the raw value) among all branches.
-        self._raws = np.array(sorted({raw for s in switches for raw in s.branches}), np.int64)
-        branches = sorted(
-            (index * len(self._raws) + int(self._raws.searchsorted(raw)), position[node])
-            for index, switch in enumerate(switches)
-            for raw, node in switch.branches.items()
-        )
-        self._keys, self._nodes = np.array(branches, np.int64).T
+    def __init__(self, words: WordReader) -> None:
+        self._words = words
+        self._depth = 0
+        self._depths: list[int] = []
+        self._switched = np.empty(0, np.bool_)
+        self._window = self._shift = self._mask = self._first = np.empty(0, np.int64)
+        self._branches = np.empty(0, np.int64)
 
-    def follow(self, frames: Frames, frame: Ints, node: Ints) -> tuple[Ints, Ints]:
-        """Return all pairs of frame and node, those given among them, in the order of samples."""
-        found_frames, found_nodes = [frame], [node]
-        words = None
-        while len(here := np.flatnonzero(self._count.take(node))):
-            if words is None:
-                words = self._words.read(frames)
-            frame, switch = self._switches(frame.take(here), node.take(here))
-            chosen, node = self._chosen(words, frames["len"], frame, switch)
-            frame = frame.take(chosen)
-            found_frames.append(frame)
-            found_nodes.append(node)
-        if words is None:
-            return frame, node
-        frame, node = np.concatenate(found_frames), np.concatenate(found_nodes)
-        # What is sorted are a few ascending runs, and a stable sort only merges those.
-        order = np.argsort(frame * len(self._count) + node, kind="stable")
-        return frame.take(order), node.take(order)
+    def add(self, switch: Field | None, branches: Mapping[int, int], otherwise: int) -> int:
+        """Add the next form, which may refer to those before it; return its number.
 
-    def _switches(self, frame: Ints, node: Ints) -> tuple[Ints, Ints]:
-        """Return each frame with each switch of its node."""
-        if not self._several:
-            return frame, self._first.take(node)
-        count = self._count.take(node)
-        switch = (self._first.take(node) - count.cumsum() + count).repeat(count)
-        switch += np.arange(len(switch))
-        return frame.repeat(count), switch
+        Args:
+            switch: The multiplexer to look at; None: it is a last one.
+            branches: The numbers of forms by raw value.
+            otherwise: The number of the form at all other values.
+        """
+        depth = window = shift = mask = 0
+        first = len(self._branches)
+        if switch is not None:
+            mask = (1 << switch.length) - 1
+            window, shift = self._words.place(switch)
+            chosen = np.full(mask + 1, otherwise, np.int64)
+            # A negative raw value stands where its bits do.
+            chosen[np.fromiter(branches, np.int64, len(branches)) & mask] = [*branches.values()]
+            self._branches = np.concatenate((self._branches, chosen))
+            depth = 1 + max(self._depths[form] for form in {*branches.values(), otherwise})
+        self._depth = max(self._depth, depth)
+        self._depths.append(depth)
+        self._switched = np.append(self._switched, depth > 0)
+        self._window = np.append(self._window, window)
+        self._shift = np.append(self._shift, shift)
+        self._mask = np.append(self._mask, mask)
+        self._first = np.append(self._first, first)
+        return len(self._depths) - 1
 
-    def _chosen(
-        self, words: Ints, length: NDArray[np.uint8], frame: Ints, switch: Ints
-    ) -> tuple[Ints, Ints]:
-        """Return the positions of the switches that select something, and the nodes selected."""
-        raw = words.take(frame * words.shape[1] + self._window.take(switch))
-        raw <<= self._up.take(switch)
-        raw >>= self._down.take(switch)
-        raw &= self._mask.take(switch)
-        place = self._raws.searchsorted(raw)
-        switch_key = switch * len(self._raws)
-        switch_key += place
-        branch = self._keys.searchsorted(switch_key)
-        found = self._raws.take(place, mode="clip") == raw
-        found &= self._keys.take(branch, mode="clip") == switch_key
-        found &= self._end.take(switch) <= length.take(frame)
-        chosen = np.flatnonzero(found)
-        return chosen, self._nodes.take(branch.take(chosen))
+    def follow(self, form: Ints, words: Ints) -> Ints:
+        """Return the last form of each frame.
+
+        Args:
+            form: The first one.
+            words: What `WordReader.read` returned.
+        """
+        many = len(form)
+        for _ in range(self._depth):
+            here = self._switched.take(form).nonzero()[0]
+            if not len(here):
+                break
+            now = form.take(here)
+            raw = words.take(self._words.index(here, self._window, now, many))
+            raw >>= self._shift.take(now)
+            raw &= self._mask.take(now)
+            raw += self._first.take(now)
+            form[here] = self._branches.take(raw)
+        return form

@@ -1,230 +1,293 @@
-"""Many frames at once: the wanted fields of all messages as arrays, and one pass over a batch.
+"""Many frames at once: what forms of frames carry as arrays, and one pass over a batch.
 
-A batch of frames becomes a list of (frame, field) pairs, and each step of the arithmetic one
-numpy call over the whole list, whatever ids are in it. Nothing is made per frame or per sample.
+A batch of frames becomes a list of pieces, and each step of the arithmetic one numpy call over
+the whole list, whatever ids are in it. Nothing is made per frame or per sample.
+
+A piece is up to `SLOTS` fields that follow each other in a form and lie in the same word. So an
+array has a row of 32 bytes for it, and to pick a row costs no more than to pick a number. Slots
+that a piece does not use are computed with the others, and left out at the end.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.decode.can_field import Field, Kind
-from gateway.decode.can_tree import Node
-from gateway.decode.can_words import LONGEST_PAYLOAD, Ints, WordReader, moves
-from gateway.record import SAMPLE, Frames, Quality, Samples
+from gateway.decode.can_forms import Wanted
+from gateway.decode.can_words import Ints, WordReader, moves
+from gateway.record import FRAME, SAMPLE, Quality, Samples
 
-BLOCK = 8192
-"""Samples computed in one go: some ten arrays of as many doubles, which a cache still holds."""
+SLOTS = 4
+
+BLOCK = 2048
+"""Pieces computed in one go: a few arrays of four times as many doubles, which a cache holds."""
+
+_NUMBER, _REAL = (np.int64, SLOTS), (np.float64, SLOTS)
+_PIECE = np.dtype(
+    [
+        ("window", np.int64),
+        ("up", *_NUMBER),
+        ("down", *_NUMBER),
+        ("mask", *_NUMBER),
+        ("scale", *_REAL),
+        ("offset", *_REAL),
+        ("low", *_REAL),
+        ("high", *_REAL),
+        ("tail", *_NUMBER),
+        ("kind", np.uint8, SLOTS),
+        ("used", np.bool_, SLOTS),
+    ]
+)
 
 _WORDS = np.dtype([("t_ns", np.int64), ("value", np.float64), ("tail", np.int64)])
-"""A `SAMPLE` whose last four fields are one word: known beforehand, but for two bytes of it."""
+"""A `SAMPLE` whose last four fields are one word, known beforehand but for the quality."""
 
-_ORIGIN = np.zeros(1, SAMPLE)
-_ORIGIN["origin"] = 0xFF
-ORIGIN_BITS: np.int64 = _ORIGIN.view(_WORDS)["tail"][0]
-"""The bits of a sample's last word that are its origin."""
-
-
-def pick(table: NDArray[Any], index: Ints, out: NDArray[Any]) -> NDArray[Any]:
-    """Write the elements of *table* at *index* into *out*, and return it.
-
-    The indices are within the table; "wrap" is numpy's fastest way to be told so.
-    """
-    return table.take(index, None, out, "wrap")
+_DATA: int = FRAME.fields["data"][1]  # type: ignore[index]
+_NEAR_OVERFLOW = 1e300
 
 
 class _Scratch:
-    """Arrays of *size* to compute in."""
+    """Arrays to compute a block in.
+
+    Made anew for each block, they would be given back to the system and faulted in again, which
+    costs more than the arithmetic.
+    """
+
+    def __init__(self) -> None:
+        self.bits = np.empty((BLOCK, SLOTS), np.int64)
+        self.real = np.empty((BLOCK, SLOTS), np.float64)
+        self.value = np.empty((BLOCK, SLOTS), np.float64)
+
+
+class _Room:
+    """Where samples are written, and its columns.
+
+    Made anew for each batch it would be faulted in page by page, and cold, each time.
+    """
 
     def __init__(self, size: int) -> None:
-        self.ramp = np.arange(size)
-        self.raw = np.empty(size, np.int64)
-        self.bits = np.empty(size, np.int64)
-        self.value = np.empty(size, np.float64)
-        self.real = np.empty(size, np.float64)
-        self.bad = np.empty(size, np.bool_)
-        self.more = np.empty(size, np.bool_)
+        self.samples = np.empty(size, SAMPLE)
+        self.t_ns = self.samples["t_ns"]
+        self.value = self.samples["value"]
+        self.tail = self.samples.view(_WORDS)["tail"]
+        self.quality = self.samples["quality"]
+        self._own = self._references()
 
+    def has(self, many: int) -> bool:
+        """Whether *many* samples have room in it, and nobody holds it any more."""
+        return len(self.samples) >= many and self._references() == self._own
 
-@dataclass(slots=True)
-class _Source:
-    """What a batch's samples are made from: its frames, and what of them was laid out anew."""
-
-    frames: Frames
-    words: Ints
-    times: Ints
-    origin: Ints
+    def _references(self) -> int:
+        # Every view of it refers to it, as the columns do.
+        return sys.getrefcount(self.samples)
 
 
 class Tables:
-    """The arrays for a number of nodes, which a batch then refers to by their positions.
+    """The arrays for a number of forms, to which a batch refers by their numbers.
 
     Args:
-        nodes: What frames can carry. A frame may be of several nodes; their order here is the
-            order of its samples.
+        words: Where bits are read.
         source: The ``source`` of all samples.
     """
 
-    def __init__(self, nodes: Sequence[Node], source: int) -> None:
-        carried = [
-            [pair for pair in node.fields if pair[0].end_byte <= LONGEST_PAYLOAD] for node in nodes
-        ]
-        self._count = np.array([len(pairs) for pairs in carried], np.int64)
-        self._first = np.cumsum(self._count) - self._count
-        self._need = np.array(
-            [max((field.end_byte for field, _ in pairs), default=0) for pairs in carried], np.uint8
-        )
-        pairs = [pair for pairs in carried for pair in pairs]
-        fields = [field for field, _ in pairs]
-        self._words = WordReader(fields)
-        self._window = np.array([self._words.window(field) for field in fields], np.int64)
-        self._end = np.array([field.end_byte for field in fields], np.uint8)
-        bits = [moves(field) for field in fields]
-        self._up = np.array([up for up, _, _ in bits], np.int64)
-        self._down = np.array([down for _, down, _ in bits], np.int64)
-        self._mask = np.array([mask for *_, mask in bits], np.int64)
-        steps = [_steps(field) for field in fields]
-        self._scale = np.array([scale for scale, _ in steps], np.float64)
-        self._offset = np.array([offset for _, offset in steps], np.float64)
+    def __init__(self, words: WordReader, source: int) -> None:
+        self._words = words
+        self._source = source
+        self._forms: list[tuple[int, int, int]] = []
+        self._pieces: list[NDArray[np.void]] = [np.zeros(1, _PIECE)]
+        self._fields: list[Field | None] = [None] * SLOTS
+        self._limited = self._floating = self._careful = False
+        self._kinds: set[Kind] = {Kind.LINEAR}
+        self._stale = True
+        self._scratch = _Scratch()
+        self._room = _Room(0)
+        self._ramp = np.arange(0)
 
-        self._limited = any(field.may_leave_limits for field in fields)
-        limits = [field.limits for field in fields]
-        self._low = np.array([low for low, _ in limits], np.float64)
-        self._high = np.array([high for _, high in limits], np.float64)
-        self._floating = any(field.floating for field in fields)
-        kinds = [field.kind for field in fields]
-        self._kind = np.array(kinds, np.uint8)
-        self._special = sorted(set(kinds) - {Kind.LINEAR})
-        self._fields = fields
-        longest = int(self._count.max(initial=0))
-        self._scratch = _Scratch(BLOCK + longest)
-        self._last = np.empty(0, _WORDS)
+    def add(self, fields: Sequence[Wanted], origin: int) -> None:
+        """Add the next form: what its samples are, and their ``origin``."""
+        groups: list[list[Wanted]] = []
+        window = -1
+        for field, signal in fields:
+            before, window = window, self._words.place(field)[0]
+            if window != before or len(groups[-1]) == SLOTS:
+                groups.append([])
+            groups[-1].append((field, signal))
+            self._kinds.add(field.kind)
+            self._limited |= field.may_leave_limits
+            self._floating |= field.floating
+            self._careful |= field.floating or _may_overflow(field)
+        begin = len(self._fields) // SLOTS
+        self._forms.append((begin + len(groups), len(groups), len(fields)))
+        self._pieces += [self._piece(group, origin) for group in groups]
+        self._stale = True
 
-        tail = np.zeros(len(pairs), SAMPLE)
-        tail["signal"] = [signal for _, signal in pairs]
-        tail["source"] = source
-        self._tail = tail.view(_WORDS)["tail"].copy()
+    def _piece(self, group: Sequence[Wanted], origin: int) -> NDArray[np.void]:
+        piece = np.zeros(1, _PIECE)
+        tail = np.zeros(SLOTS, SAMPLE)
+        tail["source"], tail["origin"] = self._source, origin
+        piece["low"], piece["high"] = -np.inf, np.inf
+        for slot, (field, signal) in enumerate(group):
+            at = 0, slot
+            piece["window"], shift = self._words.place(field)
+            piece["up"][at], piece["down"][at], piece["mask"][at] = moves(field, shift)
+            piece["scale"][at], piece["offset"][at] = _steps(field)
+            piece["low"][at], piece["high"][at] = field.limits
+            piece["kind"][at], piece["used"][at] = field.kind, True
+            tail["signal"][slot] = signal
+        piece["tail"] = tail.view(_WORDS)["tail"]
+        self._fields += [field for field, _ in group] + [None] * (SLOTS - len(group))
+        return piece
 
-    def decode(self, frames: Frames, frame: Ints, node: Ints, origin: Ints) -> Samples:
+    def _lay_out(self) -> None:
+        """Make the arrays of all that was added."""
+        self._ends, self._count, self._samples = np.array(self._forms, np.int64).T.copy()
+        pieces = np.concatenate(self._pieces)
+        self._pieces = [pieces]
+        self._window = pieces["window"].copy()
+        self._up, self._down = pieces["up"].copy(), pieces["down"].copy()
+        self._mask = pieces["mask"].copy()
+        self._scale, self._offset = pieces["scale"].copy(), pieces["offset"].copy()
+        self._low, self._high = pieces["low"].copy(), pieces["high"].copy()
+        self._tail = pieces["tail"].copy()
+        self._kind = pieces["kind"].copy()
+        self._used = pieces["used"].copy()
+        # With a piece a frame, at most: the number of that piece, or 0, which has no samples.
+        self._single = int(self._count.max()) <= 1
+        if self._single:
+            self._ends *= self._count
+            self._ends -= self._count
+        self._special = sorted(self._kinds - {Kind.LINEAR})
+        self._stale = False
+
+    def counts(self, form: Ints) -> Ints:
+        """Return how many samples frames of these forms give."""
+        counts: Ints = self._samples.take(form)
+        return counts
+
+    def decode(self, frames: Ints, words: Ints, form: Ints) -> Samples:
         """Return the samples of a batch.
 
         Args:
-            frames: The batch.
-            frame: Positions in *frames*, ascending.
-            node: For each of them, what it carries, as a position in the nodes.
-            origin: For each frame of the batch, its origin, as `ORIGIN_BITS` has it.
+            frames: The batch as words, contiguous, a row a frame.
+            words: What the `WordReader` says of it.
+            form: The last form of each frame.
         """
-        count = self._count.take(node)
-        ends = count.cumsum()
-        total = int(ends[-1]) if len(ends) else 0
-        first = self._first.take(node)
-        first -= ends
-        first += count
-        samples = self._room(total)
-        source = _Source(frames, self._words.read(frames), frames["t_ns"], origin)
-        cuts = []
-        if total > BLOCK:
-            cuts = ends.searchsorted(np.arange(BLOCK, total, BLOCK), "right").tolist()
-        # Signalling NaNs and values too great for a double are data, not errors.
-        with np.errstate(over="ignore", invalid="ignore"):
-            begin = 0
-            for start, stop in pairwise([0, *cuts, len(node)]):
-                many = count[start:stop]
-                at = frame[start:stop].repeat(many)
-                row = (first[start:stop] + begin).repeat(many)
-                self._compute(source, at, row, samples[begin : begin + len(at)])
-                begin += len(at)
-        result = samples.view(SAMPLE)
-        length = frames["len"].take(frame)
-        if np.count_nonzero(length < self._need.take(node)):
-            row = first.repeat(count)
-            row += np.arange(total)
-            result = result.take(np.flatnonzero(self._end.take(row) <= length.repeat(count)))
-        return result
+        if self._stale:
+            self._lay_out()
+        at, piece = self._pieces_of(form)
+        used = self._used.take(piece, 0).reshape(-1).nonzero()[0]
+        total = len(used)
+        if not self._room.has(total):
+            self._room = _Room(total + total // 4)
+        room = self._room
+        room.t_ns[:total] = frames[:, 0].repeat(self._samples.take(form))
+        words = words.take(self._words.index(at, self._window, piece, len(form)))
+        if self._careful:
+            # Signalling NaNs and values too great for a double are data, not errors.
+            with np.errstate(over="ignore", invalid="ignore"):
+                self._compute_all(frames, words, at, piece, used)
+        else:
+            self._compute_all(frames, words, at, piece, used)
+        return room.samples[:total]
 
-    def _room(self, total: int) -> Samples:
-        """Return an array for *total* samples: the last one again, if nobody holds it any more.
+    def _pieces_of(self, form: Ints) -> tuple[Ints, Ints]:
+        """Return the pieces of a batch: the frame of each, and its number in the tables."""
+        if self._single:
+            piece = self._ends.take(form)
+            if 2 * np.count_nonzero(piece) > len(piece):
+                return self._ramp_to(len(piece)), piece
+            at = piece.nonzero()[0]
+            return at, piece.take(at)
+        count = self._count.take(form)
+        ends = np.add.accumulate(count)
+        piece = self._ends.take(form)
+        piece -= ends
+        piece = piece.repeat(count)
+        piece += self._ramp_to(len(piece))
+        return self._ramp_to(len(form)).repeat(count), piece
 
-        One made anew for each batch is faulted in page by page, and cold, each time.
-        """
-        # Held by this attribute, and by the argument of the call; a view of it would be a third.
-        if total > len(self._last) or sys.getrefcount(self._last) > 2:
-            self._last = np.empty(total + total // 4, _WORDS)
-        return self._last[:total]
+    def _ramp_to(self, many: int) -> Ints:
+        """Return 0, 1, 2, ... *many* - 1."""
+        if many > len(self._ramp):
+            self._ramp = np.arange(2 * many)
+        return self._ramp[:many]
 
-    def _compute(self, source: _Source, at: Ints, row: Ints, block: Samples) -> None:
+    def _compute_all(self, frames: Ints, words: Ints, at: Ints, piece: Ints, used: Ints) -> None:
+        if len(piece) <= BLOCK:
+            self._compute(frames, words, at, piece, used, slice(0, len(used)))
+            return
+        starts = np.arange(0, len(piece) + BLOCK, BLOCK)
+        places = used.searchsorted(starts * SLOTS).tolist()
+        for number, start in enumerate(starts[:-1].tolist()):
+            block = slice(start, start + BLOCK)
+            where = slice(places[number], places[number + 1])
+            here = used[where] - start * SLOTS
+            self._compute(frames, words[block], at[block], piece[block], here, where)
+
+    def _compute(
+        self, frames: Ints, words: Ints, at: Ints, piece: Ints, used: Ints, where: slice
+    ) -> None:
         """Write the samples of one block.
 
         Args:
-            source: The batch.
-            at: For each sample, its frame.
-            row: For each sample, the number of its field, less the sample's own number.
-            block: Where they are written.
+            frames: The batch.
+            words: For each piece, the word in which it lies.
+            at: For each piece, its frame.
+            piece: The pieces.
+            used: The slots that are samples, SLOTS of them to each piece.
+            where: In the room, the place of these samples.
         """
-        # Everything is computed in the same few arrays. Made anew for each block, they would be
-        # given back to the system and faulted in again, which costs more than the arithmetic.
-        work = self._scratch
-        many = len(row)
-        row += work.ramp[:many]
-        raw, bits = work.raw[:many], work.bits[:many]
-        value, real = work.value[:many], work.real[:many]
-
-        pick(source.times, at, bits)
-        block["t_ns"] = bits
-        pick(self._tail, row, raw)
-        raw |= pick(source.origin, at, bits)
-        block["tail"] = raw
-
-        pick(self._window, row, bits)
-        at *= source.words.shape[1]
-        at += bits
-        pick(source.words, at, raw)
-        raw <<= pick(self._up, row, bits)
-        raw >>= pick(self._down, row, bits)
-        raw &= pick(self._mask, row, bits)
+        work, room = self._scratch, self._room
+        many = len(piece)
+        bits, real, value = work.bits[:many], work.real[:many], work.value[:many]
+        raw = words.repeat(SLOTS).reshape(many, SLOTS)
+        # The rows are there; "wrap" is numpy's fastest way to be told so.
+        raw <<= self._up.take(piece, 0, bits, "wrap")
+        raw >>= self._down.take(piece, 0, bits, "wrap")
+        raw &= self._mask.take(piece, 0, bits, "wrap")
         value[:] = raw
         if self._special:
-            at //= source.words.shape[1]
-            self._convert(source.frames, at, row, raw, value)
-        value *= pick(self._scale, row, real)
-        value += pick(self._offset, row, real)
-        block["value"] = value
+            self._convert(frames, at, piece, raw, value)
+        value *= self._scale.take(piece, 0, real, "wrap")
+        value += self._offset.take(piece, 0, real, "wrap")
+        values = value.take(used)
+        room.value[where] = values
+        room.tail[where] = self._tail.take(piece, 0, bits, "wrap").take(used)
         if self._limited:
-            bad, more = work.bad[:many], work.more[:many]
-            np.less(value, pick(self._low, row, real), out=bad)
-            bad |= np.greater(value, pick(self._high, row, real), out=more)
+            bad = value < self._low.take(piece, 0, real, "wrap")
+            bad |= value > self._high.take(piece, 0, real, "wrap")
             if np.count_nonzero(bad):
-                block.view(SAMPLE)["quality"][bad] = Quality.OUT_OF_RANGE
+                room.quality[where] = bad.take(used)  # True is OUT_OF_RANGE
             if self._floating:
-                block.view(SAMPLE)["quality"][np.isnan(value)] = Quality.INVALID
+                room.quality[where][np.isnan(values)] = Quality.INVALID
 
     def _convert(
-        self, frames: Frames, at: Ints, row: Ints, raw: Ints, value: NDArray[np.float64]
+        self, frames: Ints, at: Ints, piece: Ints, raw: Ints, value: NDArray[np.float64]
     ) -> None:
         """Set those of *value* that are not *raw* as a signed integer."""
-        kinds = self._kind.take(row)
+        kinds = self._kind.take(piece, 0).reshape(-1)
+        values = value.reshape(-1)
         for kind in self._special:
             here = np.flatnonzero(kinds == kind)
             bits = raw.take(here)
             if kind is Kind.UNSIGNED:
-                value[here] = bits.view(np.uint64)
+                values[here] = bits.view(np.uint64)
             elif kind is Kind.FLOAT16:
-                value[here] = bits.astype(np.uint16).view(np.float16)
+                values[here] = bits.astype(np.uint16).view(np.float16)
             elif kind is Kind.FLOAT32:
-                value[here] = bits.astype(np.uint32).view(np.float32)
+                values[here] = bits.astype(np.uint32).view(np.float32)
             elif kind is Kind.FLOAT64:
-                value[here] = bits.view(np.float64)
+                values[here] = bits.view(np.float64)
             else:
-                for index in here.tolist():
-                    payload = frames["data"][at[index]].tobytes()
-                    value[index] = self._fields[row[index]].read(payload)
+                for slot in here.tolist():
+                    row, column = divmod(slot, SLOTS)
+                    field = self._fields[piece[row] * SLOTS + column]
+                    assert field is not None  # noqa: S101
+                    values[slot] = field.read(frames[at[row]].tobytes()[_DATA:])
 
 
 def _steps(field: Field) -> tuple[float, float]:
@@ -233,3 +296,7 @@ def _steps(field: Field) -> tuple[float, float]:
     if field.identity or field.kind is Kind.EXACT:
         return 1.0, -0.0
     return float(field.scale), float(field.offset)
+
+
+def _may_overflow(field: Field) -> bool:
+    return max(abs(field.value(raw)) for raw in field.raw_range) > _NEAR_OVERFLOW

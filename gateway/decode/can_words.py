@@ -2,62 +2,102 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.decode.can_field import Field
-from gateway.record import FRAME, Frames
+from gateway.record import FRAME
 
 Ints = NDArray[np.int64]
 
 LONGEST_PAYLOAD: int = FRAME["data"].shape[0]
 _DATA: int = FRAME.fields["data"][1]  # type: ignore[index]
+_STRIDE = (FRAME.itemsize,)
+_TYPES = {False: np.dtype(">i8"), True: np.dtype("<i8")}
 
 
 class WordReader:
-    """Reads those eight-byte windows of a batch's payloads in which *fields* lie.
+    """Reads those eight-byte windows of a batch's payloads in which fields lie.
 
     Args:
-        fields: Each with a `Field.window`.
+        fields: The fields there can be. A field within one byte is the same in either byte order,
+            and is read in that of most others: one window often serves all.
     """
 
     def __init__(self, fields: Iterable[Field]) -> None:
-        self._windows = sorted({(field.little_endian, field.window or 0) for field in fields})
-        self._names = [f"word {number}" for number in range(len(self._windows))]
-        self._dtype = np.dtype(
-            {
-                "names": self._names,
-                "formats": [
-                    "<i8" if little_endian else ">i8" for little_endian, _ in self._windows
-                ],
-                "offsets": [_DATA + offset for _, offset in self._windows],
-                "itemsize": FRAME.itemsize,
-            }
-        )
+        orders = Counter(field.little_endian for field in fields if not _in_one_byte(field))
+        self._little_endian = orders[True] >= orders[False]
+        self._windows: dict[tuple[bool, int], int] = {}
 
-    def window(self, field: Field) -> int:
-        """The number of the window that *field* lies in."""
-        return self._windows.index((field.little_endian, field.window or 0))
+    def place(self, field: Field) -> tuple[int, int]:
+        """Return the number of the window that holds *field*, and how many bits are below it there.
 
-    def read(self, frames: Frames) -> Ints:
-        """Return an array with a row for each frame and a column for each window."""
-        words = np.empty((len(frames), len(self._names)), np.int64)
-        windows = frames.view(self._dtype)
-        for column, name in enumerate(self._names):
-            words[:, column] = windows[name]
-        return words
+        The window is read from now on. A field that no word holds is given one, too.
+        """
+        little_endian, offset, shift = self._little_endian, 0, 0
+        if field.window is not None:
+            offset, shift = field.window, field.shift(field.window)
+            if not _in_one_byte(field):
+                little_endian = field.little_endian
+            elif field.little_endian is not little_endian:
+                byte, bit = divmod(shift, 8)
+                shift = 8 * (7 - byte) + bit
+        window = little_endian, offset
+        return self._windows.setdefault(window, len(self._windows)), shift
+
+    def read(self, rows: Ints) -> Ints:
+        """Return the words of window 0 of all frames, those of window 1, and so on.
+
+        Args:
+            rows: A batch as words, contiguous, a row a frame.
+        """
+        many = len(rows)
+        windows = [
+            np.ndarray(many, _TYPES[little_endian], rows, _DATA + offset, _STRIDE)
+            for little_endian, offset in self._windows
+        ]
+        if len(windows) == 1:
+            return windows[0].astype(np.int64)
+        words = np.empty((len(windows), many), np.int64)
+        for row, window in zip(words, windows, strict=True):
+            row[:] = window
+        return words.reshape(-1)
+
+    def index(self, frame: Ints, windows: Ints, row: Ints, many: int) -> Ints:
+        """Return where in what `read` returned certain words of certain frames are.
+
+        Args:
+            frame: The frames.
+            windows: A table of windows' numbers.
+            row: For each of *frame*, the row of that table with the number of its window.
+            many: How many frames were read.
+        """
+        if len(self._windows) <= 1:
+            return frame
+        index: Ints = windows.take(row)
+        index *= many
+        index += frame
+        return index
 
 
-def moves(field: Field) -> tuple[int, int, int]:
+def moves(field: Field, shift: int) -> tuple[int, int, int]:
     """Return the shift up, the shift down and the mask that leave *field*'s raw value of a word.
 
     Up to the top of the word, then down as a signed integer: the sign comes along, and is masked
     away where there is none. A field that no word holds moves nowhere.
+
+    Args:
+        field: The field.
+        shift: The bits below it in the word.
     """
     if field.window is None:
         return 0, 0, 0
-    up = 64 - field.length - field.shift(field.window)
     bare = field.signed or field.length == 64
-    return up, 64 - field.length, -1 if bare else (1 << field.length) - 1
+    return 64 - field.length - shift, 64 - field.length, -1 if bare else (1 << field.length) - 1
+
+
+def _in_one_byte(field: Field) -> bool:
+    return field.end_byte == field.first_byte + 1

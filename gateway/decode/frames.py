@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection, Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 
 from gateway.counters import Counters
+from gateway.decode.can_batches import Batches
 from gateway.decode.can_fast_packet import FastPackets, is_fast_packet
 from gateway.decode.can_functions import DecodeFrame, nothing, write_function
-from gateway.decode.can_ids import MOST_LEARNED, Ids, second_words
-from gateway.decode.can_selection import Selection
-from gateway.decode.can_tables import ORIGIN_BITS, Tables
+from gateway.decode.can_ids import MOST_LEARNED
 from gateway.decode.can_tree import Node, build_tree
-from gateway.decode.can_words import Ints
 from gateway.decode.database import FrameDatabase, Message, format_id
 from gateway.record import FRAME, SAMPLE, CanId, Frames, Samples
 from gateway.signals import Signal
@@ -28,12 +27,10 @@ _CLASSIC = 8
 _BEYOND = bytes(8)
 """What a `DecodeFrame` may read beyond a payload's end."""
 
-_UNKNOWN, _UNUSUAL = 1, 2
-"""Numbers of nodes without fields, after 0: of frames that are in no database, and of parts of
-fast packets. Node 0 is that of frames that nobody wants."""
-
 _ALWAYS_UNUSUAL = 256
 """More bytes than any frame has."""
+
+_NOTHING = Node()
 
 _Route = tuple[int, DecodeFrame | None]
 """Bytes that a frame must have, and its function; None for frames that are in no database."""
@@ -81,26 +78,25 @@ class FrameDecoder:
     def select(self, wanted: Collection[int]) -> None:
         """Decode only the signals with these indices from now on; others are passed over."""
         self._wanted = frozenset(wanted)
-        self._empty = Node()
         self._trees: dict[tuple[int, int], Node] = {}
         self._fast: set[tuple[int, int]] = set()
-        nodes = [self._empty, Node(), Node()]
         for channel, database in enumerate(self._databases):
             for message in database.messages if database else ():
                 tree = build_tree(message.fields, self._indices(channel, message))
                 if tree:
-                    self._trees[channel, message.can_id] = tree
+                    known_as = channel, message.can_id
+                    self._trees[known_as] = tree
                     if message.by_group and is_fast_packet(message.can_id, message.length):
-                        self._fast.add((channel, message.can_id))
-                    else:
-                        nodes += _walk(tree)
-        self._position = {node: position for position, node in enumerate(nodes)}
-        self._tables = Tables(nodes, self._source)
-        switched = any(node.switches for node in nodes)
-        self._selection = Selection(nodes, self._position) if switched else None
-        self._flat_from = _flat_from(nodes[3:], switched)
+                        self._fast.add(known_as)
+        nodes = [
+            node
+            for known_as, tree in self._trees.items()
+            if known_as not in self._fast
+            for node in _walk(tree)
+        ]
+        self._flat_from = _flat_from(nodes)
         self._packets = FastPackets()
-        self._ids = Ids(lambda channel, can_id: self._look_up(channel, can_id)[0])
+        self._batches = Batches(self._carried, nodes, self._source)
         self._routes: dict[tuple[int, int, int], _Route] = {}
         self._functions: dict[tuple[Node, int, bool], DecodeFrame] = {}
 
@@ -154,10 +150,10 @@ class FrameDecoder:
         if len(self._routes) >= MOST_LEARNED:
             self._routes.clear()
         channel, can_id, origin = key
-        position, tree = self._look_up(channel, can_id)
-        if position == _UNKNOWN:
+        known_as, tree = self._look_up(channel, can_id)
+        if tree is None:
             route: _Route = 0, None
-        elif position == _UNUSUAL:
+        elif known_as in self._fast:
             route = _ALWAYS_UNUSUAL, nothing
         else:
             route = tree.need, self._function(tree, origin, whole=True)
@@ -175,8 +171,9 @@ class FrameDecoder:
     ) -> bytes:
         """Return the samples of a frame that is short, or that completes a fast packet."""
         channel, can_id, origin = key
-        position, tree = self._look_up(channel, can_id)
-        if position == _UNUSUAL and len(payload) <= _CLASSIC:
+        known_as, tree = self._look_up(channel, can_id)
+        assert tree is not None  # noqa: S101
+        if known_as in self._fast and len(payload) <= _CLASSIC:
             packet = self._packets.add((channel, can_id), payload, counters)
             if packet is None:
                 return b""
@@ -187,48 +184,46 @@ class FrameDecoder:
     # Many frames
 
     def _all_at_once(self, frames: Frames, counters: Counters) -> Samples:
-        words = second_words(frames)
-        place, node = self._ids.find(frames, words)
-        if self._ids.knows(_UNKNOWN):
-            for can_id, count in self._ids.counted(place[node == _UNKNOWN]):
-                self._count(counters, can_id, count)
-        origin = words & ORIGIN_BITS
-        if not self._fast:
-            return self._flat(frames, node, origin)
+        batches = self._batches
+        samples = batches.decode(frames)
+        for can_id, count in batches.unknown():
+            self._count(counters, can_id, count)
+        apart = batches.apart()
+        if not len(apart):
+            return samples
+        ends = batches.ends()
         parts = []
         begin = 0
-        for at in np.flatnonzero(node == _UNUSUAL).tolist():
+        for at in apart.tolist():
             frame = frames[at]
             key = int(frame["channel"]), int(frame["can_id"]), int(frame["origin"])
             payload = frame["data"][: frame["len"]].tobytes()
-            if samples := self._unusual(key, int(frame["t_ns"]), payload, counters):
-                parts.append(self._flat(frames[begin:at], node[begin:at], origin[begin:at]))
-                parts.append(np.frombuffer(samples, SAMPLE))
-                begin = at
-        parts.append(self._flat(frames[begin:], node[begin:], origin[begin:]))
-        return np.concatenate(parts)
+            if more := self._unusual(key, int(frame["t_ns"]), payload, counters):
+                parts += [samples[begin : ends[at]], np.frombuffer(more, SAMPLE)]
+                begin = ends[at]
+        return np.concatenate([*parts, samples[begin:]])
 
-    def _flat(self, frames: Frames, node: Ints, origin: Ints) -> Samples:
-        frame = np.arange(len(frames))
-        if self._selection:
-            frame, node = self._selection.follow(frames, frame, node)
-        return self._tables.decode(frames, frame, node, origin)
+    def _carried(self, channel: int, can_id: int) -> Node | Literal["unknown", "apart"]:
+        known_as, tree = self._look_up(channel, can_id)
+        return "unknown" if tree is None else "apart" if known_as in self._fast else tree
 
     # Both
 
-    def _look_up(self, channel: int, can_id: int) -> tuple[int, Node]:
-        """Return the node of frames with this id: its number, and itself."""
+    def _look_up(self, channel: int, can_id: int) -> tuple[tuple[int, int], Node | None]:
+        """Return what frames with this id carry, None if they are in no database; and the message.
+
+        The message is that of the database, by channel and id.
+        """
         if can_id & CanId.ERROR:
-            return _UNKNOWN, self._empty
+            return (channel, can_id), None
         if can_id & CanId.REMOTE:
-            return 0, self._empty
+            return (channel, can_id), _NOTHING
         database = self._databases[channel] if channel < len(self._databases) else None
         message = database.find(can_id) if database else None
         if message is None:
-            return _UNKNOWN, self._empty
+            return (channel, can_id), None
         known_as = channel, message.can_id
-        tree = self._trees.get(known_as, self._empty)
-        return (_UNUSUAL if known_as in self._fast else self._position[tree]), tree
+        return known_as, self._trees.get(known_as, _NOTHING)
 
     @staticmethod
     def _count(counters: Counters, can_id: int, count: int) -> None:
@@ -251,16 +246,16 @@ def _rebuild(
     return decoder
 
 
-def _flat_from(nodes: Sequence[Node], switched: bool) -> int:
+def _flat_from(nodes: Sequence[Node]) -> int:
     """Return how many frames a batch must have so that the vectorised pass is the faster way.
 
-    It costs about as much as 900 fields do in a function, or 1,100 with multiplexers, however few
-    frames there are; and a call of a function as much as five fields. That is in a process that
-    was just woken, as one that reads a bus is: the pass goes through more code, which the caches
-    do not hold then. In a loop that does nothing else it costs a fifth.
+    It costs about as much as 600 fields do in a function, however few frames there are; and a
+    call of a function as much as five fields. That is in a process that was just woken, as one
+    that reads a bus is: the pass goes through more code, which the caches do not hold then. In a
+    loop that does nothing else it costs a fifth.
     """
     fields = sum(len(node.fields) for node in nodes) / max(1, len(nodes))
-    return int((1100 if switched else 900) / (5 + fields)) + 1
+    return int(600 / (5 + fields)) + 1
 
 
 def _walk(node: Node) -> Iterator[Node]:

@@ -66,7 +66,7 @@ class Decoding:
 
     def all_at_once(self, frames: Frames) -> Samples:
         # So many frames of no bus are put behind that the batch is surely a big one.
-        return self.decoder.decode(np.concatenate([frames, nobody(100)]), Counters())
+        return self.decoder.decode(np.concatenate([frames, nobody(200)]), Counters())
 
     def both(self, frames: Frames) -> Samples:
         """The samples, after making sure that both ways give the same."""

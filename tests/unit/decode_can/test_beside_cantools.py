@@ -146,8 +146,31 @@ def signal(draw, layout: Layout, taken: set[int], mark: str, longest: int = 64) 
 
 
 @st.composite
+def multiplexer(draw, layout: Layout, taken: set[int], *, extended: bool) -> None:
+    """Add a multiplexer and what it selects, perhaps another among it."""
+    number = layout.number
+    outer = draw(signal(layout, taken, "M ", longest=6))
+    if not outer:
+        return
+    for value in draw(st.lists(st.integers(0, 9), max_size=3, unique=True)):
+        branch = set(taken)
+        inner = None
+        if extended:
+            inner = draw(signal(layout, branch, f"m{value}M ", longest=4))
+            if inner:
+                layout.ranges.append(f"SG_MUL_VAL_ {number} {inner} {outer} {value}-{value};")
+        for _ in range(draw(st.integers(0, 3))):
+            under = draw(st.sampled_from([outer, inner])) if inner else outer
+            low = draw(st.integers(0, 5)) if under == inner else value
+            name = draw(signal(layout, branch, f"m{low} "))
+            if name and extended:
+                high = low + draw(st.integers(0, 3)) if under == inner else low
+                layout.ranges.append(f"SG_MUL_VAL_ {number} {name} {under} {low}-{high};")
+
+
+@st.composite
 def message(draw, number: int) -> Layout:
-    """A message: some signals, perhaps a multiplexer, perhaps another within it."""
+    """A message: some signals, perhaps multiplexers, beside or within each other."""
     length = draw(st.one_of(st.integers(1, 8), st.integers(1, 64)))
     layout = Layout(number, length, [f"BO_ {number} M{number}: {length} E"])
     taken: set[int] = set()
@@ -158,24 +181,8 @@ def message(draw, number: int) -> Layout:
     else:
         for _ in range(draw(st.integers(0, 2))):
             draw(signal(layout, taken, "", longest=16))
-        outer = draw(signal(layout, taken, "M ", longest=6))
-        if outer:
-            for value in draw(st.lists(st.integers(0, 9), max_size=3, unique=True)):
-                branch = set(taken)
-                inner = None
-                if kind == "extended":
-                    inner = draw(signal(layout, branch, f"m{value}M ", longest=4))
-                    if inner:
-                        layout.ranges.append(
-                            f"SG_MUL_VAL_ {number} {inner} {outer} {value}-{value};"
-                        )
-                for _ in range(draw(st.integers(0, 3))):
-                    under = draw(st.sampled_from([outer, inner])) if inner else outer
-                    low = draw(st.integers(0, 5)) if under == inner else value
-                    name = draw(signal(layout, branch, f"m{low} "))
-                    if name and kind == "extended":
-                        high = low + draw(st.integers(0, 3)) if under == inner else low
-                        layout.ranges.append(f"SG_MUL_VAL_ {number} {name} {under} {low}-{high};")
+        for _ in range(draw(st.integers(1, 2 if kind == "extended" else 1))):
+            draw(multiplexer(layout, taken, extended=kind == "extended"))
     return layout
 
 

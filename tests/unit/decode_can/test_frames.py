@@ -57,10 +57,10 @@ def test_error_frames_are_counted_and_remote_frames_pass(decoding, can):
     assert len(made.both(frames)) == 0
     for decode in (made.one_by_one, lambda these: made.decoder.decode(these, made.counters)):
         made.counters = Counters()
-        decode(np.concatenate([frames] * 20))
-        assert made.counters.error_frames == 40
+        decode(np.concatenate([frames] * 50))
+        assert made.counters.error_frames == 100
         assert made.counters.unknown == {}
-        assert made.counters.delivered == 80
+        assert made.counters.delivered == 200
 
 
 def test_so_many_unknown_ids_that_nobody_reads_them_are_counted_together(decoding, can):
@@ -82,6 +82,26 @@ def test_more_ids_than_are_remembered_change_nothing(decoding, can, monkeypatch)
         frames = can.make_frames([(291, b"\7\0"), *unknown, (EXTENDED | 291, b"\7\0")])
         assert len(made.both(frames)) == 2
     assert sum(made.counters.unknown.values()) == 400
+
+
+def test_ids_that_look_alike_are_told_apart(decoding, can, monkeypatch):
+    monkeypatch.setattr("gateway.decode.can_ids._SLOT_BITS", 1)
+    monkeypatch.setattr("gateway.decode.can_ids._SHIFT", np.uint64(63))
+    lines = [
+        line
+        for number in range(40)
+        for line in (f"BO_ {number} M{number}: 1 E", f' SG_ S{number} : 0|8@1+ (1,0) [0|0] "" E')
+    ]
+    made = decoding(*lines)
+    frames = can.make_frames([(number % 50, bytes([number])) for number in range(250)])
+    expected = [
+        (number, f"S{number % 50}", float(number)) for number in range(250) if number % 50 < 40
+    ]
+    for _ in range(2):
+        assert [row[:3] for row in made.rows(frames)] == expected
+    counters = Counters()
+    made.decoder.decode(frames, counters)
+    assert counters.unknown == {f"{number:03X}": 5 for number in range(40, 50)}
 
 
 def test_an_empty_batch_gives_no_samples(decoding, can):
@@ -196,6 +216,65 @@ def test_samples_are_in_the_order_of_the_frames_whatever_is_multiplexed(decoding
     ]  # fmt: skip
 
 
+def side_by_side(switches: int, values: int) -> tuple[str, ...]:
+    """A message with multiplexers beside each other, of two bits each, and what they select."""
+    lines = ["BO_ 1 M: 8 ECU"]
+    ranges = []
+    for switch in range(switches):
+        lines.append(f' SG_ S{switch} M : {2 * switch}|2@1+ (1,0) [0|0] "" ECU')
+        for value in range(values):
+            name = f"F{switch}_{value}"
+            lines.append(f' SG_ {name} m{value} : {16 + value}|8@1+ (1,0) [0|0] "" ECU')
+            ranges.append(f"SG_MUL_VAL_ 1 {name} S{switch} {value}-{value};")
+    return (*lines, *ranges)
+
+
+@pytest.mark.parametrize("switches", [2, 8])
+def test_multiplexers_beside_each_other_each_select(decoding, can, switches):
+    made = decoding(*side_by_side(switches, 3))
+    frames = can.make_frames(
+        [(1, bytes([number, 5 * number % 256, 1, 2])) for number in range(256)]
+    )
+    rows = made.rows(frames)
+    for number in (0, 0b0110, 0b1101):
+        chosen = [(number | 5 * number << 8) >> 2 * switch & 3 for switch in range(switches)]
+        assert {name for t_ns, name, *_ in rows if t_ns == number} == {
+            *(f"S{switch}" for switch in range(switches)),
+            *(f"F{switch}_{value}" for switch, value in enumerate(chosen) if value < 3),
+        }
+
+
+def test_so_many_forms_that_they_are_taken_one_by_one_stand_in_the_order_of_the_frames(
+    decoding, can
+):
+    plain = ("BO_ 2 N: 1 ECU", ' SG_ PLAIN : 0|8@1+ (1,0) [0|0] "" ECU')
+    made = decoding(*plain, *side_by_side(8, 3))
+    pair = [(2, b"\7"), (1, bytes([0xFF] * 8))]
+    rows = made.rows(can.make_frames(pair * 50))
+    names = ["PLAIN", *(f"S{switch}" for switch in range(8))]
+    assert [name for _, name, *_ in rows] == names * 50
+
+
+def test_a_multiplexer_of_many_bits_selects(decoding):
+    made = decoding(
+        "BO_ 1 M: 8 ECU",
+        ' SG_ MODE M : 0|20@1+ (1,0) [0|0] "" ECU',
+        ' SG_ FIRST m65537 : 24|8@1+ (1,0) [0|0] "" ECU',
+    )
+    assert made.values(1, bytes([1, 0, 1, 9, 0, 0, 0, 0])) == {"MODE": 65537, "FIRST": 9}
+    assert made.values(1, bytes([1, 0, 0, 9, 0, 0, 0, 0])) == {"MODE": 1}
+
+
+def test_a_multiplexer_with_a_sign_selects_by_negative_values(decoding):
+    made = decoding(
+        "BO_ 1 M: 8 ECU",
+        ' SG_ MODE M : 7|4@0- (-1,0) [0|0] "" ECU',
+        ' SG_ FIRST m3 : 8|8@1+ (1,0) [0|0] "" ECU',
+    )
+    assert made.values(1, bytes([0xD0, 9, 0, 0, 0, 0, 0, 0])) == {"MODE": 3, "FIRST": 9}
+    assert made.values(1, bytes([0x30, 9, 0, 0, 0, 0, 0, 0])) == {"MODE": -3}
+
+
 def test_a_scaled_multiplexer_stands_at_its_scaled_value(decoding):
     made = decoding(
         "BO_ 1 M: 8 ECU",
@@ -218,7 +297,7 @@ def test_channels_have_their_own_databases(tmp_path, can):
     decoder = FrameDecoder(databases, signals, source=0)
     decoder.select(range(len(table)))
     frames = np.concatenate([can.make_frames([(1, b"\5")], channel) for channel in range(4)])
-    for batch in (frames, np.concatenate([frames, can.nobody(100)])):
+    for batch in (frames, np.concatenate([frames, can.nobody(200)])):
         counters = Counters()
         samples = decoder.decode(batch, counters)
         names = [table[index].full_name for index in samples["signal"]]
@@ -259,7 +338,7 @@ def test_samples_that_are_kept_are_never_written_again(decoding, can):
     made = decoding(*TWO_WIDTHS)
     kept = []
     for number in range(6):
-        frames = can.make_frames([(291, bytes([number, 0]))] * 100)
+        frames = can.make_frames([(291, bytes([number, 0]))] * 200)
         samples = made.decoder.decode(frames, made.counters)
         kept.append(samples["value"][10:20] if number % 2 else samples["value"])
         del samples

@@ -28,6 +28,24 @@ def test_signals_of_either_byte_order_and_sign_are_scaled_and_offset(decoding):
     }
 
 
+def test_signals_of_both_byte_orders_lie_side_by_side(decoding):
+    made = decoding(
+        "BO_ 1 M: 8 ECU",
+        ' SG_ LITTLE_NIBBLE : 4|4@1+ (1,0) [0|0] "" ECU',
+        ' SG_ BIG_WORD : 15|16@0+ (1,0) [0|0] "" ECU',
+        ' SG_ BIG_BITS : 30|3@0- (1,0) [0|0] "" ECU',
+        ' SG_ LITTLE_WORD : 32|16@1+ (1,0) [0|0] "" ECU',
+        ' SG_ BIG_BYTE : 55|8@0+ (1,0) [0|0] "" ECU',
+    )
+    assert made.values(1, bytes.fromhex("5012347f0102ab00")) == {
+        "LITTLE_NIBBLE": 5,
+        "BIG_WORD": 0x1234,
+        "BIG_BITS": -1,
+        "LITTLE_WORD": 0x0201,
+        "BIG_BYTE": 0xAB,
+    }
+
+
 def test_a_sample_has_its_frames_time_and_origin_and_its_sources_number(decoding, can):
     made = decoding(*ENGINE, wanted=["GEAR"])
     frames = can.make_frames([(256, bytes(8))] * 3)
