@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gateway.config.model import CanConfig, Config
+from gateway.config.model import Config
 from gateway.doctor.can_link import CanLink, can_links
 from gateway.doctor.finding import Finding, does_not_apply, ok, wrong
 from gateway.doctor.machine import Machine
-from gateway.doctor.wanted import can_sources
+from gateway.doctor.wanted import BusConfig, asks_for_fd, can_sources
 
 
 def check(machine: Machine, config: Config | None) -> Iterator[Finding]:
@@ -49,7 +49,7 @@ def _absent(machine: Machine, channel: str, links: list[CanLink]) -> Finding:
     )
 
 
-def _up(link: CanLink, source: CanConfig | None) -> Finding:
+def _up(link: CanLink, source: BusConfig | None) -> Finding:
     if link.is_up:
         kind = link.linkinfo.info_kind or "can"
         names = f" (also {', '.join(link.altnames)})" if link.altnames else ""
@@ -57,7 +57,7 @@ def _up(link: CanLink, source: CanConfig | None) -> Finding:
     return wrong(f"{link.ifname} is down", "nothing is received from it", set_up(link, source))
 
 
-def set_up(link: CanLink, source: CanConfig | None) -> str:
+def set_up(link: CanLink, source: BusConfig | None) -> str:
     """Return the line that sets an interface up, at the rate that is wanted or set, or 500k."""
     name = link.ifname
     if not link.has_controller:
@@ -65,7 +65,7 @@ def set_up(link: CanLink, source: CanConfig | None) -> str:
     controller = link.controller
     rate = (source and source.bitrate) or controller.bittiming.bitrate or 500_000
     settings = f"bitrate {rate} restart-ms {controller.restart_ms or 100}"
-    if source is not None and source.fd:
+    if asks_for_fd(source):
         settings += f" dbitrate {controller.data_bittiming.bitrate or 2_000_000} fd on"
     down = f"sudo ip link set {name} down && " if link.is_up else ""
     return f"{down}sudo ip link set {name} up type can {settings}"

@@ -9,7 +9,7 @@ from gateway.doctor.can_link import NO_LINK, CanLink, links_in_use
 from gateway.doctor.can_presence import set_up
 from gateway.doctor.finding import Finding, does_not_apply, ok, wrong
 from gateway.doctor.machine import Machine
-from gateway.doctor.wanted import can_sources
+from gateway.doctor.wanted import BusConfig, asks_for_fd, can_sources
 
 LEAST_QUEUE = 32
 """The driver's own ten frames are sent in 1.3 ms at 1 Mbit/s: sooner than a sender is woken."""
@@ -26,7 +26,7 @@ def check_bit_rate(machine: Machine, config: Config | None) -> Iterator[Finding]
         yield does_not_apply("no CAN interface with a controller to look at")
 
 
-def _bit_rate(link: CanLink, source: CanConfig | None) -> Finding:
+def _bit_rate(link: CanLink, source: BusConfig | None) -> Finding:
     name, rate = link.ifname, link.controller.bittiming.bitrate
     if not rate:
         return wrong(
@@ -48,7 +48,7 @@ def _bit_rate(link: CanLink, source: CanConfig | None) -> Finding:
 def check_fd(machine: Machine, config: Config | None) -> Iterator[Finding]:
     """Find interfaces that cannot receive the CAN FD frames that are asked for."""
     links = links_in_use(machine, config)
-    wanted = [link for link in links if (source := _source_of(link, config)) and source.fd]
+    wanted = [link for link in links if asks_for_fd(_source_of(link, config))]
     for link in wanted:
         name = link.ifname
         if link.mtu >= CANFD_MTU:
@@ -99,6 +99,6 @@ def check_queue(machine: Machine, config: Config | None) -> Iterator[Finding]:
         yield does_not_apply(NO_LINK)
 
 
-def _source_of(link: CanLink, config: Config | None) -> CanConfig | None:
+def _source_of(link: CanLink, config: Config | None) -> BusConfig | None:
     sources = can_sources(config)
     return next((source for source in sources if link.is_called(source.channel)), None)
