@@ -14,13 +14,13 @@ from gateway.errors import DatabaseError
 LONGEST_MESSAGE = 4095
 """Bytes. ISO-TP (ISO 15765-2:2016) carries as much in its usual form, J1939 1785, a frame 64."""
 
-WIDEST_RANGE = 1 << 16
-"""Values of a multiplexer that are listed as one range."""
+MOST_VALUES = 1 << 16
+"""Values of a multiplexer at which one signal is there."""
 
 _MESSAGE = re.compile(r"\bBO_\s+\d+\s+(?P<name>\w+)\s*:\s*(?P<length>\d+)")
 _SIGNAL = re.compile(r"\bSG_\s+(?P<name>\w+)\s*\w*\s*:\s*(?P<start>\d+)\s*\|\s*(?P<length>\d+)\s*@")
-_RANGES = re.compile(r"\bSG_MUL_VAL_\s+\d+\s+(?P<name>\w+)\s+\w+\s+(?P<ranges>[\d\s,-]+)")
-_RANGE = re.compile(r"(\d+)\s*-\s*(\d+)")
+_RANGES = re.compile(r"\bSG_MUL_VAL_\s+\d+\s+(?P<name>\w+)\s+\w+\s+(?P<ranges>[\d\s,+-]+)")
+_RANGE = re.compile(r"([+-]?\d+)\s*[+-](\d+)")
 _MOST_DIGITS = 10
 
 
@@ -28,8 +28,8 @@ def refuse_absurd_sizes(path: Path, text: str) -> None:
     """Look through the *text* of a DBC.
 
     Raises:
-        DatabaseError: A message is longer than `LONGEST_MESSAGE`, a signal lies beyond that, or a
-            multiplexer's range is wider than `WIDEST_RANGE`.
+        DatabaseError: A message is longer than `LONGEST_MESSAGE`, a signal lies beyond that, or is there
+            at more than `MOST_VALUES` of its multiplexer.
     """
     for found in _MESSAGE.finditer(text):
         if _number(found["length"]) > LONGEST_MESSAGE:
@@ -41,13 +41,14 @@ def refuse_absurd_sizes(path: Path, text: str) -> None:
             expected = f"bits of a message of at most {LONGEST_MESSAGE} bytes"
             raise DatabaseError(path, f"signal {found['name']}", got, expected)
     for found in _RANGES.finditer(text):
-        for low, high in _RANGE.findall(found["ranges"]):
-            if _number(high) - _number(low) >= WIDEST_RANGE:
-                got = f"the range {low[:20]}-{high[:20]}"
-                expected = f"one of at most {WIDEST_RANGE} values"
-                raise DatabaseError(path, f"signal {found['name']}", got, expected)
+        ranges = _RANGE.findall(found["ranges"])
+        if sum(_number(high) - _number(low) + 1 for low, high in ranges) > MOST_VALUES:
+            got = f"the ranges {' '.join(found['ranges'].split())[:40]}"
+            expected = f"at most {MOST_VALUES} values"
+            raise DatabaseError(path, f"signal {found['name']}", got, expected)
 
 
 def _number(digits: str) -> int:
     # Python refuses to read thousands of digits; how many more than enough does not matter.
-    return int(digits.lstrip("0")[:_MOST_DIGITS] or "0")
+    sign = -1 if digits.startswith("-") else 1
+    return sign * int(digits.lstrip("+-0")[:_MOST_DIGITS] or "0")
