@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gateway.config.model import CanConfig, Config
+from gateway.config.model import Config
 from gateway.doctor.can_link import NO_LINK, CanLink, links_in_use
 from gateway.doctor.can_presence import set_up
 from gateway.doctor.finding import Finding, does_not_apply, ok, wrong
