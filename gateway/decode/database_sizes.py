@@ -28,8 +28,8 @@ def refuse_absurd_sizes(path: Path, text: str) -> None:
     """Look through the *text* of a DBC.
 
     Raises:
-        DatabaseError: A message is longer than `LONGEST_MESSAGE`, a signal lies beyond that, or is there
-            at more than `MOST_VALUES` of its multiplexer.
+        DatabaseError: A message is longer than `LONGEST_MESSAGE`, a signal lies beyond that, or is
+            there at more than `MOST_VALUES` of its multiplexer.
     """
     for found in _MESSAGE.finditer(text):
         if _number(found["length"]) > LONGEST_MESSAGE:
