@@ -16,9 +16,7 @@ from can.typechecking import AutoDetectedConfig, CanFilters
 from firmware_sim import wire
 from firmware_sim.client import connect, running_buses
 from firmware_sim.errors import BusError
-
-_CLOCK_STEP_NS = 1_000_000
-"""The wall clock is taken to have been set when it moved this far against the monotonic one."""
+from firmware_sim.wall_clock import WallClock
 
 
 class SimBus(can.BusABC):
@@ -64,7 +62,7 @@ class SimBus(can.BusABC):
             raise can.CanInitializationError(str(error)) from None
         self._socket.setblocking(False)
         self._partial = b""
-        self._wall_offset_ns = 0
+        self._wall = WallClock()
         self._fd = fd
         self._listen_only = listen_only
         self.channel = channel
@@ -196,7 +194,7 @@ class SimBus(can.BusABC):
             self._note_state(can_id, data)
         remote = bool(can_id & wire.REMOTE)
         return can.Message(
-            timestamp=self._wall_s(t_ns),
+            timestamp=self._wall.ns(t_ns) / 1e9,
             arbitration_id=can_id & 0x1FFFFFFF,
             is_extended_id=bool(can_id & wire.EXTENDED),
             is_remote_frame=remote,
@@ -218,11 +216,3 @@ class SimBus(can.BusABC):
         elif can_id & wire.ERR_CONTROLLER and data[1] & wire.ERR_STATES:
             passive = data[1] & (wire.ERR_TX_PASSIVE | wire.ERR_RX_PASSIVE)
             self._state = can.BusState.PASSIVE if passive else can.BusState.ACTIVE
-
-    def _wall_s(self, t_ns: int) -> float:
-        # Held still between steps of the wall clock: taken anew for each frame, the jitter between
-        # the two clock readings would put frames out of order.
-        offset = time.time_ns() - time.monotonic_ns()
-        if abs(offset - self._wall_offset_ns) > _CLOCK_STEP_NS:
-            self._wall_offset_ns = offset
-        return (t_ns + self._wall_offset_ns) / 1e9

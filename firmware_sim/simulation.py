@@ -112,7 +112,7 @@ class Simulation:
             self._assembly.devices()
             self._say("READY")
             if ready_fd is not None:
-                _announce(ready_fd)
+                announce(ready_fd)
             schedule.start()
             until_ns = None if seconds is None else time.monotonic_ns() + round(seconds * 1e9)
             # Whoever sends first, so that a round ends with what was sent on its way.
@@ -219,7 +219,8 @@ def _filled(text: str, words: Mapping[str, str]) -> str:
     return text
 
 
-def _announce(fd: int) -> None:
+def announce(fd: int) -> None:
+    """Write READY to descriptor *fd*, and close it."""
     try:
         os.write(fd, b"READY\n")
         os.close(fd)

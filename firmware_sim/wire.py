@@ -299,3 +299,10 @@ def overflow(lost: int, t_ns: int) -> bytes:
     count = min(lost, 0xFFFFFF).to_bytes(3, "little")
     data = bytes((0, ERR_RX_OVERFLOW, 0, 0, 0)) + count
     return FRAME.pack(t_ns, ERROR | ERR_CONTROLLER, 8, 0, 0, data)
+
+
+def overflowed(can_id: int, data: bytes) -> int:
+    """Return how many frames this one, made by `overflow`, tells of; 0 if it is another."""
+    if can_id != ERROR | ERR_CONTROLLER or not data[1] & ERR_RX_OVERFLOW:
+        return 0
+    return int.from_bytes(data[5:8], "little")
