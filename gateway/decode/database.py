@@ -216,7 +216,7 @@ def _field(path: Path, message: Any, signal: Any) -> Field:  # noqa: ANN401
     conversion = signal.conversion
     scale, offset = _conversion(conversion.scale, conversion.offset, conversion.is_float)
     where = f"{message.name}.{signal.name}"
-    if not (math.isfinite(scale) and math.isfinite(offset)):
+    if not (_is_finite(scale) and _is_finite(offset)):
         raise DatabaseError(path, where, f"scale {scale} and offset {offset}", "finite numbers")
     if conversion.is_float and signal.length not in (16, 32, 64):
         raise DatabaseError(path, where, f"a float of {signal.length} bits", "16, 32 or 64 bits")
@@ -243,13 +243,20 @@ def _field(path: Path, message: Any, signal: Any) -> Field:  # noqa: ANN401
         floating=conversion.is_float,
         scale=scale,
         offset=offset,
-        minimum=None if low is None else float(low),
-        maximum=None if high is None else float(high),
+        minimum=float(low) if low is not None and _is_finite(low) else None,
+        maximum=float(high) if high is not None and _is_finite(high) else None,
         unit=signal.unit or "",
         is_switch=signal.is_multiplexer,
         switch=signal.multiplexer_signal,
         switch_values=tuple(signal.multiplexer_ids or ()),
     )
+
+
+def _is_finite(number: Number) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # an integer of hundreds of digits
+        return False
 
 
 def _conversion(scale: Number, offset: Number, floating: bool) -> tuple[Number, Number]:

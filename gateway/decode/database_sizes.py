@@ -18,7 +18,9 @@ MOST_VALUES = 1 << 16
 """Values of a multiplexer at which one signal is there."""
 
 _MESSAGE = re.compile(r"\bBO_\s+\d+\s+(?P<name>\w+)\s*:\s*(?P<length>\d+)")
-_SIGNAL = re.compile(r"\bSG_\s+(?P<name>\w+)\s*\w*\s*:\s*(?P<start>\d+)\s*\|\s*(?P<length>\d+)\s*@")
+_SIGNAL = re.compile(
+    r"\bSG_\s+(?P<name>\w+)(?:\s+\w+)?\s*:\s*(?P<start>\d+)\s*\|\s*(?P<length>\d+)\s*@"
+)
 _RANGES = re.compile(r"\bSG_MUL_VAL_\s+\d+\s+(?P<name>\w+)\s+\w+\s+(?P<ranges>[\d\s,+-]+)")
 _RANGE = re.compile(r"([+-]?\d+)\s*[+-](\d+)")
 _MOST_DIGITS = 10

@@ -66,3 +66,16 @@ def test_a_multiplexer_of_which_thousands_of_raw_values_mean_one_is_refused(tmp_
 def test_a_multiplexer_scaled_finely_is_taken(decoding):
     made = decoding(MESSAGE, SWITCH.replace("(1,0)", "(0.00390625,0)"), VALUE)
     assert made.values(1, b"\xff\x00\x07\0\0\0\0\0") == {"S": 255 / 256, "V": 7}
+
+
+@pytest.mark.parametrize(("scale", "offset"), [("9" * 400, "0"), ("1", "9" * 400), ("1e999", "0")])
+def test_a_scale_that_no_number_can_hold_is_refused(tmp_path, can, scale, offset):
+    text = told(tmp_path, can, MESSAGE, f' SG_ S : 0|8@1+ ({scale},{offset}) [0|0] "" E')
+    assert text.startswith("M.S: got scale ")
+    assert text.endswith(", expected finite numbers")
+
+
+def test_a_limit_that_no_number_can_hold_is_none(decoding):
+    made = decoding(MESSAGE, f' SG_ S : 0|8@1+ (1,0) [1|{"9" * 400}] "" E')
+    (field,) = made.database.messages[0].fields
+    assert (field.minimum, field.maximum) == (1.0, None)
