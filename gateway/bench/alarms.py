@@ -53,7 +53,7 @@ class Alarms:
         return self._look(rule, within, AlarmKind.RAISED)
 
     def cleared(self, rule: str, within: str = "1s") -> Outcome:
-        """Tell whether the alarm goes off within a time from the last stimulus."""
+        """Tell whether the alarm, which was on in this test, is off or goes off likewise."""
         return self._look(rule, within, AlarmKind.CLEARED)
 
     def none(self, during: str = "0s") -> Outcome:
@@ -84,7 +84,9 @@ class Alarms:
         until_ns = since_ns + parse_duration(within)
 
         def found() -> int | None:
-            if kind is AlarmKind.RAISED and name in self._active_before(since_ns):
+            was_on = any(each["rule"] == rule.index for each in self._before(since_ns))
+            is_on = name in self._active_before(since_ns)
+            if is_on if kind is AlarmKind.RAISED else was_on and not is_on:
                 return since_ns
             for alarm in self._rig.observer.alarms:
                 mine = alarm["rule"] == rule.index and alarm["kind"] == kind
@@ -105,13 +107,15 @@ class Alarms:
 
     def _active_before(self, t_ns: int) -> list[str]:
         on: dict[int, None] = {}
-        for alarm in self._rig.observer.alarms:
-            if alarm["t_ns"] < t_ns:
-                if alarm["kind"] == AlarmKind.RAISED:
-                    on[int(alarm["rule"])] = None
-                else:
-                    on.pop(int(alarm["rule"]), None)
+        for alarm in self._before(t_ns):
+            if alarm["kind"] == AlarmKind.RAISED:
+                on[int(alarm["rule"])] = None
+            else:
+                on.pop(int(alarm["rule"]), None)
         return [self._rig.observer.rules[index].name for index in on]
+
+    def _before(self, t_ns: int) -> list[np.void]:
+        return [alarm for alarm in self._rig.observer.alarms if alarm["t_ns"] < t_ns]
 
     def _rule(self, name: str) -> Rule:
         if name not in self._rules:

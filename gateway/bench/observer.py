@@ -106,6 +106,7 @@ class Observer:
         self.alarms.clear()
         self._early = self._early[:0]
         self._engine = Engine(self.rules)
+        self._engine.feed(self._ticks(self.seen_ns))  # silence counts from here
         self.outages = dict.fromkeys(self.outages, 0)
 
     def descriptors(self) -> list[int]:
