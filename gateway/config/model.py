@@ -22,6 +22,7 @@ from gateway.config.values import (
     FieldError,
     FilePath,
     Finite,
+    FrameFilter,
     Interval,
     Name,
     NotNegative,
@@ -103,6 +104,8 @@ class CanConfig(Section, frozen=True, kw_only=True, tag="can", tag_field="type")
         fd: Whether CAN FD frames are asked for.
         dbc: Signal databases, relative to the configuration file.
         signals: Names or patterns (``*``, ``?``) of signals to decode besides the rules' own.
+        filters: Frames that are read at all: those that one of these filters of candump lets
+            through, or "wanted" for those that are decoded; empty for all.
         options: Passed on to python-can as they are.
     """
 
@@ -113,6 +116,7 @@ class CanConfig(Section, frozen=True, kw_only=True, tag="can", tag_field="type")
     fd: bool = False
     dbc: tuple[FilePath, ...] = ()
     signals: tuple[Text, ...] = ()
+    filters: tuple[FrameFilter, ...] | Literal["wanted"] = ()
     options: dict[str, str | int | float | bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

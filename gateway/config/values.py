@@ -32,6 +32,13 @@ Interval = Annotated[
 ]
 SignalValue = int | Finite | Text
 """What a signal is sent as: a number in its unit, or one of the words its database has for it."""
+FrameFilter = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9A-Fa-f]{1,8}[:~][0-9A-Fa-f]{1,8}\Z",
+        description="a filter as candump takes it, such as '123:7FF' or '200~700'",
+    ),
+]
 FilePath = Annotated[str, Meta(min_length=1, description="the path of a file")]
 
 LONGEST_NS = 365 * 24 * 3600 * NS_PER_S

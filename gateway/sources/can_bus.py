@@ -18,6 +18,7 @@ from gateway.record import FRAME, SAMPLE, Samples
 from gateway.signals import SignalTable
 from gateway.sources.link import LinkState
 from gateway.sources.readers import choose_reader
+from gateway.sources.readers.filters import FrameFilters
 
 BATCH = 1024
 """Frames that one `read` takes at most."""
@@ -51,15 +52,19 @@ class CanSource:
     ) -> None:
         self.name = config.name
         self.counters = Counters()
-        database = FrameDatabase.load([whole.resolve(file) for file in config.dbc])
-        self.signals = database.register(signals, config.name)
-        self._decoder = FrameDecoder([database], [self.signals], index)
+        self._database = FrameDatabase.load([whole.resolve(file) for file in config.dbc])
+        self.signals = self._database.register(signals, config.name)
+        self._decoder = FrameDecoder([self._database], [self.signals], index)
         try:
             self._reader = choose_reader(config, clock, self.counters)
         except FieldError as error:
             where = key_of(config, error.key)
             raise ConfigError(whole.file, where, error.got, error.expected) from None
         self._frames = np.zeros(BATCH, FRAME)
+        self._only_wanted = config.filters == "wanted"
+        self._filters: FrameFilters | None = None
+        if config.filters and not self._only_wanted:
+            self._filter(FrameFilters.parse(config.filters))
         self._open = False
 
     @property
@@ -70,6 +75,14 @@ class CanSource:
     def select(self, wanted: Collection[int]) -> None:
         """See `Source`."""
         self._decoder.select(wanted)
+        if self._only_wanted:
+            names = {signal.message for signal in self.signals if signal.index in wanted}
+            messages = (each for each in self._database.messages if each.name in names)
+            self._filter(FrameFilters.of(messages))
+
+    def _filter(self, filters: FrameFilters) -> None:
+        """Take no other frames."""
+        self._filters = None if self._reader.filter(filters) else filters
 
     def __enter__(self) -> Self:
         """See `Source`."""
@@ -94,10 +107,12 @@ class CanSource:
         """See `Source`. Returns as soon as frames have come, whether or not they are asked for."""
         if not self._open:
             raise LinkClosedError(f"{self.name}: read outside its with block")
-        count = self._reader.read_into(self._frames, timeout_ns)
-        if not count:
+        frames = self._frames[: self._reader.read_into(self._frames, timeout_ns)]
+        if self._filters and len(frames):
+            frames = frames[self._filters.passes(frames["can_id"])]
+        if not len(frames):
             return np.empty(0, SAMPLE)
-        return self._decoder.decode(self._frames[:count], self.counters)
+        return self._decoder.decode(frames, self.counters)
 
     def link_states(self) -> Mapping[LinkState, str]:
         """See `Source`."""

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from gateway.record import Frames
 from gateway.sources.link import LinkState
+from gateway.sources.readers.filters import FrameFilters
 
 
 class FrameReader(Protocol):
@@ -21,6 +22,14 @@ class FrameReader(Protocol):
     """
 
     tier: str
+
+    def filter(self, filters: FrameFilters) -> bool:
+        """Have only these frames come from the next opening on, as far as that saves work.
+
+        Returns:
+            Whether indeed no others will come.
+        """
+        ...
 
     def open(self) -> None:
         """Join the bus.

@@ -6,6 +6,7 @@ import contextlib
 import select
 import termios
 from collections.abc import Mapping
+from typing import Any
 
 import can
 
@@ -16,6 +17,7 @@ from gateway.errors import LinkError, LinkLostError
 from gateway.record import Frames, Origin
 from gateway.sources.can_message import frame_row, frames_of
 from gateway.sources.link import NO_STATES, LinkState
+from gateway.sources.readers.filters import INVERTED, FrameFilters
 
 DELAY_NS = 100 * NS_PER_MS
 """How long a frame may be on its way from an adapter's clock to this process, if nobody reads."""
@@ -34,27 +36,37 @@ _STAMPED_BY = {
 }
 """Who gives a python-can message its time; with the interfaces not listed python-can does."""
 
+_ID_BITS = 0x1FFFFFFF
+
 LOSS = (can.CanError, OSError, termios.error)
 """What drivers raise when an adapter is gone."""
 
 
-def open_bus(config: CanConfig) -> can.BusABC:
+def open_bus(config: CanConfig, filters: FrameFilters | None = None) -> can.BusABC:
     """Return python-can's bus as *config* describes it.
+
+    Adapters that have filters of their own are given *filters*.
 
     Raises:
         LinkError: The adapter is absent, busy, or refuses the settings.
     """
-    settings = dict(config.options)
+    settings: dict[str, Any] = dict(config.options)
     if config.bitrate is not None:
         settings["bitrate"] = config.bitrate
     if config.fd:
         settings["fd"] = True
+    # python-can has no inverted filters, and takes none at all for no filter.
+    if filters and filters.pairs and not any(can_id & INVERTED for can_id, _ in filters.pairs):
+        settings["can_filters"] = [
+            {"can_id": can_id & _ID_BITS, "can_mask": mask & _ID_BITS}
+            for can_id, mask in filters.pairs
+        ]
     try:
         return can.Bus(
             interface=config.interface,
             channel=config.channel,
             ignore_config=True,  # nothing but this configuration counts
-            **settings,  # type: ignore[arg-type]
+            **settings,
         )
     except Exception as error:  # backends raise whatever their drivers do
         raise LinkError(f"{where(config)}: {reason(error)}") from error
@@ -82,14 +94,20 @@ class PythonCanReader:
         self._clock = clock
         self._counters = counters
         self._stamped_by = _STAMPED_BY.get(config.interface, Origin.USER)
+        self._filters: FrameFilters | None = None
         self._bus: can.BusABC | None = None
         self._descriptor: int | None = None
         self._ready = select.poll()
 
+    def filter(self, filters: FrameFilters) -> bool:
+        """See `FrameReader`. What an adapter makes of them is its own affair."""
+        self._filters = filters
+        return False
+
     def open(self) -> None:
         """See `FrameReader`."""
         self.close()
-        bus = open_bus(self._config)
+        bus = open_bus(self._config, self._filters)
         try:
             self._descriptor = bus.fileno()
         except (NotImplementedError, OSError):
@@ -174,7 +192,7 @@ def _receive(bus: can.BusABC, timeout_s: float) -> can.Message | None:
 
     Not by `can.BusABC.recv` where that can be helped: it measures the time with the wall clock,
     and waits for an hour more when that is set back by an hour. What it calls for each try is all
-    that it adds to, without filters, which the gateway does not set.
+    that it adds to, but for filters, which the gateway applies itself.
     """
     if type(bus).recv is can.BusABC.recv:
         return bus._recv_internal(timeout_s)[0]

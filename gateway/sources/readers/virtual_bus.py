@@ -28,6 +28,7 @@ from gateway.counters import Counters
 from gateway.errors import LinkError, LinkLostError
 from gateway.record import FRAME, CanId, Frames, Origin
 from gateway.sources.link import NO_STATES, LinkState
+from gateway.sources.readers.filters import FrameFilters
 
 _GREETING = struct.Struct("=8sII48s")
 _MAGIC = b"FWSIMBUS"
@@ -103,6 +104,10 @@ class VirtualBusReader:
         self._socket: socket.socket | None = None
         self._ready = select.poll()
         self._part = b""
+
+    def filter(self, filters: FrameFilters) -> bool:  # noqa: ARG002
+        """See `FrameReader`. The bus has none."""
+        return False
 
     def open(self) -> None:
         """See `FrameReader`."""

@@ -135,7 +135,7 @@ KEYS = [
         "a key of another type of source",
         CAN + "port = 'a'\n",
         'source "can0".port: got an unknown key, expected type, name, interface, channel,'
-        " bitrate, fd, dbc, signals or options",
+        " bitrate, fd, dbc, signals, filters or options",
     ),
     case(
         "an unknown key with blanks in it",
@@ -316,6 +316,24 @@ VALUES = [
         CAN + "options = { serial = [1] }\n",
         'source "can0".options.serial: got [1], expected text, an integer, a number'
         " or true or false",
+    ),
+    case(
+        "a filter that is none",
+        CAN + "filters = ['123:7FF', '12G:7FF']\n",
+        "source \"can0\".filters #2: got '12G:7FF', expected a filter as candump takes it,"
+        " such as '123:7FF' or '200~700'",
+    ),
+    case(
+        "a filter of error frames, which are always read",
+        CAN + "filters = ['#FFFFFFFF']\n",
+        "source \"can0\".filters #1: got '#FFFFFFFF', expected a filter as candump takes it,"
+        " such as '123:7FF' or '200~700'",
+    ),
+    case(
+        "filters in a word",
+        CAN + "filters = 'known'\n",
+        "source \"can0\".filters: got 'known', expected a list, each item a filter as candump"
+        " takes it, such as '123:7FF' or '200~700' or 'wanted'",
     ),
     case(
         "long text, which is cut",

@@ -11,6 +11,7 @@ import numpy as np
 
 from gateway.clock import NS_PER_S, Clock
 from gateway.record import FRAME, Frames, Origin
+from gateway.sources.readers.filters import FrameFilters
 from gateway.sources.readers.socketcan.raw_socket import RawSocket
 from gateway.sources.readers.socketcan.receiver import BEGIN, FD_SIZE, Rows, Times
 
@@ -55,6 +56,7 @@ class BatchReceiver:
     Args:
         interface: Such as "can0".
         clock: For the rare frame without a stamp.
+        filters: What alone is to come; None for everything.
         hardware_times: Whether the controller stamps frames.
 
     Raises:
@@ -63,7 +65,14 @@ class BatchReceiver:
 
     tier = "recvmmsg"
 
-    def __init__(self, interface: str, clock: Clock, *, hardware_times: bool) -> None:
+    def __init__(
+        self,
+        interface: str,
+        clock: Clock,
+        filters: FrameFilters | None = None,
+        *,
+        hardware_times: bool,
+    ) -> None:
         try:
             # PyDLL keeps the GIL: the call never blocks, and giving it up takes longer.
             self._recvmmsg = ctypes.PyDLL(None, use_errno=True).recvmmsg
@@ -71,7 +80,7 @@ class BatchReceiver:
             raise OSError(errno.ENOSYS, "the C library has no recvmmsg") from None
         self._clock = clock
         self.hardware_ns: Times | None = None
-        self._raw = RawSocket(interface, hardware_times=hardware_times)
+        self._raw = RawSocket(interface, filters, hardware_times=hardware_times)
         self.room = self._raw.room
         self._descriptor = self._raw.socket.fileno()
         self._error: OSError | None = None

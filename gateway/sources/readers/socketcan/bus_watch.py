@@ -77,10 +77,12 @@ class BusWatch:
 
     Args:
         interface: Its name, for advice.
+        sees_all: Whether it is shown all frames: only then their absence means something.
     """
 
-    def __init__(self, interface: str) -> None:
+    def __init__(self, interface: str, *, sees_all: bool = True) -> None:
         self._interface = interface
+        self._sees_all = sees_all
         self._facts: LinkFacts | None = None
         self._bus_off = _Condition()
         self._passive = _Condition()
@@ -124,7 +126,8 @@ class BusWatch:
             return
         self._bus_off.set(facts.state == ControllerState.BUS_OFF, now_ns)
         self._passive.set(facts.state == ControllerState.ERROR_PASSIVE, now_ns)
-        if facts.state != ControllerState.ERROR_PASSIVE or facts.send_errors not in _STUCK:
+        is_stuck = facts.state == ControllerState.ERROR_PASSIVE and facts.send_errors in _STUCK
+        if not is_stuck or not self._sees_all:
             if self._stuck_ns is not None:
                 self._alone.set(False, now_ns)
             self._stuck_ns = None

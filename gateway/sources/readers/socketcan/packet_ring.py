@@ -24,7 +24,9 @@ import numpy as np
 
 from gateway.clock import NS_PER_S
 from gateway.record import FRAME, Frames
+from gateway.sources.readers.filters import FrameFilters
 from gateway.sources.readers.socketcan.link import mtu_of
+from gateway.sources.readers.socketcan.packet_filter import INSTRUCTION_SIZE, packet_filter
 from gateway.sources.readers.socketcan.receiver import FD_SIZE, Rows
 
 _EVERY_PROTOCOL = 0x0003  # ETH_P_ALL: classic and FD frames are two protocols
@@ -46,27 +48,6 @@ _BLOCK = 1 << 18
 
 _SPANS = (16, 256, 4096)
 """Slots that are looked at in one go: few first, each look at a slot being a cache line."""
-
-# Filters, see <linux/filter.h>: each instruction is code, jump if true, jump if false, operand.
-_INSTRUCTION = struct.Struct("=HBBI")
-_LOAD, _EQUAL, _RETURN = 0x20, 0x15, 0x06
-_OF_PACKET = 0xFFFFF000  # SKF_AD_OFF
-_PROTOCOL, _TYPE = _OF_PACKET + 0, _OF_PACKET + 4
-_ALL, _NOTHING = 0xFFFFFFFF, 0
-
-_CAN_FRAMES = [
-    (_LOAD, 0, 0, _PROTOCOL),
-    (_EQUAL, 1, 0, 0x000C),  # ETH_P_CAN
-    (_EQUAL, 0, 1, 0x000D),  # ETH_P_CANFD; so no CAN XL
-    (_RETURN, 0, 0, _ALL),
-    (_RETURN, 0, 0, _NOTHING),
-]
-_OUTGOING = [
-    (_LOAD, 0, 0, _TYPE),
-    (_EQUAL, 0, 1, 4),  # PACKET_OUTGOING
-    (_RETURN, 0, 0, _ALL),
-    (_RETURN, 0, 0, _NOTHING),
-]
 
 
 def _slot(frame_size: int) -> np.dtype[np.void]:
@@ -98,17 +79,25 @@ class PacketRing:
     Args:
         interface: Such as "can0".
         slots: How many frames it holds at least.
+        filters: What alone the kernel is to put into it; None for everything.
         outgoing: Have it hold, instead, frames that this host is about to send.
 
     Raises:
         OSError: It cannot be had; PermissionError without CAP_NET_RAW.
     """
 
-    def __init__(self, interface: str, slots: int, *, outgoing: bool = False) -> None:
+    def __init__(
+        self,
+        interface: str,
+        slots: int,
+        filters: FrameFilters | None = None,
+        *,
+        outgoing: bool = False,
+    ) -> None:
         # No protocol yet: nothing comes in before all is set up.
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
         try:
-            self._set_up(interface, slots, outgoing)
+            self._set_up(interface, slots, packet_filter(filters, outgoing=outgoing), outgoing)
         except OSError:
             self._socket.close()
             raise
@@ -117,15 +106,14 @@ class PacketRing:
         self._fence = threading.Lock()
         self._fence.acquire()
 
-    def _set_up(self, interface: str, slots: int, outgoing: bool) -> None:
+    def _set_up(self, interface: str, slots: int, program: bytes, outgoing: bool) -> None:
         opened = self._socket
         opened.setblocking(False)
         opened.setsockopt(_PACKET, _VERSION, _TPACKET_V2)
         if not outgoing:
             opened.setsockopt(_PACKET, _IGNORE_OUTGOING, 1)
-        program = _OUTGOING if outgoing else _CAN_FRAMES
-        code = ctypes.create_string_buffer(b"".join(_INSTRUCTION.pack(*each) for each in program))
-        fprog = struct.pack("@HP", len(program), ctypes.addressof(code))
+        code = ctypes.create_string_buffer(program)
+        fprog = struct.pack("@HP", len(program) // INSTRUCTION_SIZE, ctypes.addressof(code))
         opened.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, fprog)
         # No larger than the interface's frames need: to read memory is what takes the time.
         frame_size = min(mtu_of(interface, opened), FD_SIZE)

@@ -7,6 +7,7 @@ import contextlib
 import numpy as np
 
 from gateway.record import FRAME, Frames
+from gateway.sources.readers.filters import FrameFilters
 from gateway.sources.readers.socketcan.echoes import Echoes
 from gateway.sources.readers.socketcan.packet_ring import PacketRing
 from gateway.sources.readers.socketcan.receiver import Times
@@ -24,6 +25,7 @@ class PacketReceiver:
 
     Args:
         interface: Such as "can0".
+        filters: What alone is to come; None for everything.
 
     Raises:
         OSError: It is not to be had.
@@ -32,11 +34,11 @@ class PacketReceiver:
     tier = "packet ring"
     hardware_ns: Times | None = None
 
-    def __init__(self, interface: str) -> None:
+    def __init__(self, interface: str, filters: FrameFilters | None = None) -> None:
         with contextlib.ExitStack() as opened:
-            self._ring = PacketRing(interface, SLOTS)
+            self._ring = PacketRing(interface, SLOTS, filters)
             opened.callback(self._ring.close)
-            self._sent_ring = PacketRing(interface, SENT_SLOTS, outgoing=True)
+            self._sent_ring = PacketRing(interface, SENT_SLOTS, filters, outgoing=True)
             opened.pop_all()
         self.room = self._ring.slots
         self._echoes = Echoes()

@@ -6,7 +6,11 @@ import contextlib
 import socket
 import struct
 
+from gateway.sources.readers.filters import FrameFilters
+
 # <linux/can/raw.h>, <asm-generic/socket.h>, <linux/sock_diag.h>, <linux/net_tstamp.h>
+_FILTER = 1
+_FILTER_PAIR = struct.Struct("=II")
 _ERROR_FILTER = 2
 _ALL_ERRORS = 0x1FFFFFFF
 _RECEIVE_BUFFER_FORCE = 33
@@ -31,6 +35,7 @@ class RawSocket:
 
     Args:
         interface: Such as "can0".
+        filters: What alone it is to get; None for everything.
         hardware_times: Whether to ask for the controller's times, too.
 
     Attributes:
@@ -41,16 +46,18 @@ class RawSocket:
         OSError: It cannot be had.
     """
 
-    def __init__(self, interface: str, *, hardware_times: bool) -> None:
+    def __init__(
+        self, interface: str, filters: FrameFilters | None, *, hardware_times: bool
+    ) -> None:
         self.socket = socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW)
         try:
-            self._set_up(interface, hardware_times)
+            self._set_up(interface, filters, hardware_times)
         except OSError:
             self.socket.close()
             raise
         self._dropped = 0
 
-    def _set_up(self, interface: str, hardware_times: bool) -> None:
+    def _set_up(self, interface: str, filters: FrameFilters | None, hardware_times: bool) -> None:
         opened = self.socket
         opened.setblocking(False)
         with contextlib.suppress(PermissionError):
@@ -61,6 +68,9 @@ class RawSocket:
         self.room = opened.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // BYTES_A_FRAME
         opened.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FD_FRAMES, 1)
         opened.setsockopt(socket.SOL_CAN_RAW, _ERROR_FILTER, _ALL_ERRORS)
+        if filters:
+            pairs = b"".join(_FILTER_PAIR.pack(*pair) for pair in filters.pairs)
+            opened.setsockopt(socket.SOL_CAN_RAW, _FILTER, pairs)
         if hardware_times:
             opened.setsockopt(socket.SOL_SOCKET, TIME_STAMPS, _HARDWARE_AND_SOFTWARE)
         else:

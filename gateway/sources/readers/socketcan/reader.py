@@ -14,6 +14,7 @@ from gateway.counters import Counters
 from gateway.errors import LinkError, LinkLostError
 from gateway.record import Frames, Origin
 from gateway.sources.link import NO_STATES, LinkState
+from gateway.sources.readers.filters import MOST, FrameFilters
 from gateway.sources.readers.socketcan.batches import BatchReceiver
 from gateway.sources.readers.socketcan.bus_watch import BusWatch
 from gateway.sources.readers.socketcan.link import Link
@@ -61,11 +62,17 @@ class SocketCanReader:
         self.tier = ""
         self._wanted_tier = _tier_of(config)
         self._link = Link(config.channel)
+        self._filters: FrameFilters | None = None
         self._fd = config.fd
         self._clock = clock
         self._counters = counters
         self._receiver: Receiver | None = None
         self._ready = select.poll()
+
+    def filter(self, filters: FrameFilters) -> bool:
+        """See `FrameReader`. The kernel does it, unless there are too many."""
+        self._filters = filters if len(filters.pairs) <= MOST else None
+        return self._filters is not None
 
     def open(self) -> None:
         """See `FrameReader`."""
@@ -73,7 +80,7 @@ class SocketCanReader:
         self._number = self._link.check(fd=self._fd)
         receiver = self._open_receiver()
         self._receiver = receiver
-        self._watch = BusWatch(self._link.name)
+        self._watch = BusWatch(self._link.name, sees_all=self._filters is None)
         if receiver.tier != self.tier and receiver.room < BUSY_BUS // 10:
             log.warning(
                 "%s: the kernel keeps %d frames, %d ms of a full bus; for more: "
@@ -135,14 +142,15 @@ class SocketCanReader:
     def _open_receiver(self) -> Receiver:
         name = self._link.name
         hardware_times = self._link.has_hardware_times()
+        raw = self._clock, self._filters
         for tier in (self._wanted_tier,) if self._wanted_tier else TIERS:
             try:
                 if tier == BatchReceiver.tier:
-                    return BatchReceiver(name, self._clock, hardware_times=hardware_times)
+                    return BatchReceiver(name, *raw, hardware_times=hardware_times)
                 if tier == SingleReceiver.tier:
-                    return SingleReceiver(name, self._clock, hardware_times=hardware_times)
+                    return SingleReceiver(name, *raw, hardware_times=hardware_times)
                 if self._wanted_tier or not hardware_times:
-                    return PacketReceiver(name)
+                    return PacketReceiver(name, self._filters)
             except OSError as error:
                 failure = error  # the next one may need less
         state = LinkState.ABSENT if failure.errno == errno.ENODEV else LinkState.REFUSED

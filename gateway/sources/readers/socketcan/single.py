@@ -9,6 +9,7 @@ import numpy as np
 
 from gateway.clock import NS_PER_S, Clock
 from gateway.record import FRAME, Frames, Origin
+from gateway.sources.readers.filters import FrameFilters
 from gateway.sources.readers.socketcan.raw_socket import RawSocket
 from gateway.sources.readers.socketcan.receiver import BEGIN, FD_SIZE, Rows, Times
 
@@ -23,6 +24,7 @@ class SingleReceiver:
     Args:
         interface: Such as "can0".
         clock: For the rare frame without a stamp.
+        filters: What alone is to come; None for everything.
         hardware_times: Whether the controller stamps frames.
 
     Raises:
@@ -31,11 +33,18 @@ class SingleReceiver:
 
     tier = "recvmsg"
 
-    def __init__(self, interface: str, clock: Clock, *, hardware_times: bool) -> None:
+    def __init__(
+        self,
+        interface: str,
+        clock: Clock,
+        filters: FrameFilters | None = None,
+        *,
+        hardware_times: bool,
+    ) -> None:
         self._clock = clock
         self.hardware_ns: Times | None = None
         self._with_hardware = hardware_times
-        self._raw = RawSocket(interface, hardware_times=hardware_times)
+        self._raw = RawSocket(interface, filters, hardware_times=hardware_times)
         self.room = self._raw.room
         self._error: OSError | None = None
 
