@@ -1,0 +1,588 @@
+"""The entry points: wherever bytes come in that nobody has checked.
+
+Each takes input as it would come in and says whether it was taken (`True`) or refused by an error
+of one line (`False`); whatever else it raises is a fault. What it delivers is checked: counts add
+up, samples are of known signals, and only an invalid one is no number.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import struct
+from abc import ABC, abstractmethod
+from binascii import crc32, crc_hqx
+from functools import reduce
+from operator import xor
+from pathlib import Path
+
+import can
+import numpy as np
+from cobs import cobs
+
+from firmware_sim.errors import ScenarioError
+from firmware_sim.scenario import load_scenario
+from gateway.config.load import load_config
+from gateway.config.model import FieldConfig, FrameConfig, SerialConfig
+from gateway.counters import Counters
+from gateway.decode.database import FrameDatabase
+from gateway.decode.frames import FrameDecoder
+from gateway.decode.stream import make_stream_decoder
+from gateway.errors import InputError
+from gateway.record import FRAME, Frames, Origin, Quality, Samples
+from gateway.signals import SignalTable
+from gateway.sources.recordings import open_recording, open_sentences
+from gateway.workers.plan import make_plan
+
+RECORDINGS = Path(os.environ.get("BAD_INPUT_RECORDINGS", "/nonexistent"))
+"""A folder of real recordings, parts of which are good input, too."""
+
+DBC = b"""VERSION ""
+BU_: ECU
+BO_ 256 Engine: 8 ECU
+ SG_ TEMP : 0|8@1+ (1,-40) [-40|215] "degC" ECU
+ SG_ RPM : 8|16@1+ (0.25,0) [0|16383] "rpm" ECU
+ SG_ TORQUE : 39|12@0- (0.1,0) [0|0] "Nm" ECU
+BO_ 512 Mode: 8 ECU
+ SG_ Which M : 0|4@1+ (1,0) [0|0] "" ECU
+ SG_ A m0 : 8|16@1- (1,0) [0|0] "" ECU
+ SG_ B m1 : 15|32@0+ (1,0) [0|0] "" ECU
+BO_ 2365480958 Fast: 20 ECU
+ SG_ Long : 64|64@1- (1e-7,0) [-180|180] "deg" ECU
+SIG_VALTYPE_ 512 B : 1;
+SG_MUL_VAL_ 512 A Which 0-0, 7-9;
+SG_MUL_VAL_ 512 B Which 1-1;
+VAL_ 512 Which 0 "a" 1 "b" ;
+"""
+
+CONFIG = b"""[gateway]
+name = "car"
+ring_capacity = 4096
+latency = "12ms"
+[analyzers]
+count = 2
+[alarms]
+journal = "alarms.jsonl"
+[[source]]
+name = "can0"
+type = "can"
+channel = "can0"
+dbc = ["car.dbc"]
+signals = ["Engine.*"]
+[[source]]
+name = "gps"
+type = "serial"
+port = "/dev/ttyUSB0"
+protocol = "nmea0183"
+[[source]]
+name = "mcu"
+type = "serial"
+port = "/dev/ttyACM0"
+baudrate = 115200
+protocol = "framed"
+[[source.frames]]
+name = "engine"
+id = 1
+[[source.frames.fields]]
+name = "rpm"
+type = "u16"
+scale = 0.25
+[[source.frames.fields]]
+name = "t"
+minimum = -40
+maximum = 215
+[[transmit]]
+name = "limit"
+source = "can0"
+message = "Engine"
+values = { RPM = 3000 }
+rate = 2
+[[rule]]
+name = "engine_hot"
+signal = "TEMP"
+above = 110.0
+deadband = 2.0
+on_delay = "500ms"
+severity = "warning"
+message = "High engine temperature"
+on_raise = { transmit = "limit", values = { TEMP = 20 } }
+[[rule]]
+name = "band"
+signal = "can0.Engine.RPM"
+outside = [500, 9000]
+[[rule]]
+name = "mute"
+signal = "RMC.latitude"
+stale_after = "2s"
+"""
+
+REPLAY = b"""[[source]]
+name = "drive"
+type = "replay"
+path = "car.log"
+channels = { can0 = ["car.dbc"] }
+"""
+
+SCENARIO = b"""[scenario]
+seed = 44
+[[bus]]
+name = "can0"
+queue = 4096
+[[device]]
+name = "car"
+type = "f1-car"
+bus = "can0"
+[[device]]
+name = "gps"
+type = "gps"
+car = "car"
+port = "gps"
+start = 2026-11-21T20:00:00Z
+[[device]]
+name = "load"
+type = "load"
+bus = "can0"
+rate = 4000
+ids = 8
+length = 8
+"""
+
+CANDUMP = (
+    b"(1690000000.123456) can0 100#9600112233445566\n"
+    b"(1690000000.223456) can0 200#0011223344556677 R\n"
+    b"(1690000000.323456) vcan1 1ABCDEF0#DEADBEEF\n"
+    b"(1690000000.423456789) can0 100##3DEADBEEF00112233445566778899AA\n"
+    b"(1690000000.523456) can0 123#R8\n"
+    b"(1690000000.623456) can0 20000004#0004000000000000\n"
+)
+SCREEN = (
+    b" (1690000000.123456)  can0  100   [8]  96 00 33 44 55 66 77 88\n"
+    b" (1690000000.223456)  can0  RX - -  200   [8]  00 00 00 00 00 00 2A 00   '......*.'\n"
+    b" (1690000000.323456)  can0  18EEFF01   [0]  remote request\n"
+    b" (1690000000.423456)  can0  123  [12]  11 22 33 44 55 66 77 88 99 AA BB CC\n"
+)
+OLD_SCREEN = b"interface = can0, family = 29\n<0x18eeff01> [8] 05 a0 be 1c 00 a0 a0 c0\n"
+NMEA = (
+    b"GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W",
+    b"GPGGA,123519,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,",
+    b"IIMWV,338,R,13.41,N,A",
+    b"SDDBT,036.41,f,011.10,M,006.0,F",
+    b"HEHDT,84.1,T",
+    b"IIVHW,245.1,T,245.1,M,000.01,N,000.01,K",
+    b"GPGSV,2,1,08,01,40,083,46,02,17,308,41,12,07,344,39,14,22,228,45",
+    b"PGRME,15.0,M,45.0,M,25.0,M",
+    b"GPZDA,160012.71,11,03,2004,-1,00",
+)
+FIELDS = tuple(
+    FieldConfig(name=name, minimum=-40, maximum=1e6) for name in ("temperature", "humidity", "p")
+)
+FRAMES = (
+    FrameConfig(
+        name="engine",
+        id=1,
+        fields=tuple(
+            FieldConfig(name=f"f{n}", type=kind, scale=0.1)  # type: ignore[arg-type]
+            for n, kind in enumerate(("u8", "i16", "u32", "i64", "f32", "f64"))
+        ),
+    ),
+    FrameConfig(name="gps", id=2, byte_order="big", fields=(FieldConfig(name="h", type="u64"),)),
+)
+
+
+def sentence(body: bytes) -> bytes:
+    """Frame an NMEA sentence."""
+    return b"$%s*%02X\r\n" % (body, reduce(xor, body, 0))
+
+
+def packet(number: int, fields: bytes) -> bytes:
+    """Frame a binary packet."""
+    body = bytes([number]) + fields
+    return cobs.encode(body + crc_hqx(body, 0xFFFF).to_bytes(2, "big")) + b"\0"
+
+
+def frames_in(data: bytes) -> Frames:
+    """Return *data* as frames, whatever it is: within what a kernel lets through."""
+    raw = data[: len(data) // FRAME.itemsize * FRAME.itemsize] or data.ljust(FRAME.itemsize, b"\0")
+    frames = np.frombuffer(raw[: len(raw) // FRAME.itemsize * FRAME.itemsize], FRAME).copy()
+    frames["len"] %= 65
+    frames["origin"] %= len(Origin)
+    frames["data"][np.arange(64) >= frames["len"][:, None]] = 0
+    return frames
+
+
+def check(counters: Counters, samples: Samples, signals: int) -> None:
+    """Check that counts add up and samples are what samples can be."""
+    assert counters.received == counters.delivered + counters.lost.total(), counters
+    if len(samples):
+        invalid = samples["quality"] == Quality.INVALID
+        assert (samples["signal"] < signals).all(), "a sample of no signal"
+        assert (samples["quality"] <= Quality.INVALID).all(), "a quality that is none"
+        assert not (np.isnan(samples["value"]) & ~invalid).any(), "not a number, but not invalid"
+
+
+class Entry(ABC):
+    """An entry point.
+
+    Attributes:
+        name: For people.
+        share: How many of a million inputs it gets; fewer where each takes longer.
+        good: Input that it takes.
+    """
+
+    name: str
+    share: int
+    good: list[bytes]
+
+    @abstractmethod
+    def __call__(self, data: bytes) -> bool:
+        """Give it *data*; tell whether it was taken."""
+
+    def still_works(self) -> None:
+        """Check that good input is taken as if nothing had been."""
+        assert all(self(good) for good in self.good), f"{self.name}: good input is refused"
+
+
+class CanFrames(Entry):
+    """Frames off a bus, into the decoder: one at a time and by the thousand."""
+
+    name, share = "CAN frames", 340_000
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "frames.dbc").write_bytes(DBC)
+        files = [folder / "frames.dbc"]
+        if (real := RECORDINGS / "boat" / "nmea2000.dbc").exists():
+            files.append(real)
+        databases = [FrameDatabase.load([file]) for file in files]
+        table = SignalTable()
+        signals = [base.register(table, f"can{n}") for n, base in enumerate(databases)]
+        self._decoder = FrameDecoder([*databases, None], [*signals, ()], 0)
+        self._decoder.select(range(len(table)))
+        self._signals = len(table)
+        self._counters = Counters()
+        ids = [message.can_id for base in databases for message in base.messages][:200]
+        self.good = []
+        for channel in range(len(files)):
+            frames = np.zeros(len(ids), FRAME)
+            frames["can_id"], frames["len"], frames["channel"] = ids, 8, channel
+            frames["data"][:, :8] = np.arange(8) * 31
+            self.good += [frame.tobytes() for frame in frames]
+        self.good.append(b"".join(self.good[:40]))
+
+    def __call__(self, data: bytes) -> bool:
+        frames = frames_in(data)
+        check(self._counters, self._decoder.decode(frames, self._counters), self._signals)
+        if crc32(data) % 500 == 0:  # a batch as it comes when much has piled up
+            many = np.resize(frames, 1_000)
+            check(self._counters, self._decoder.decode(many, self._counters), self._signals)
+        return True
+
+    def still_works(self) -> None:
+        frame = np.zeros(1, FRAME)
+        frame["can_id"], frame["len"], frame["data"][0, 0] = 0x100, 8, 150
+        samples = self._decoder.decode(frame, self._counters)
+        assert samples["value"][0] == 110.0
+
+
+class Stream(Entry):
+    """What comes in on a serial line, in pieces, one after the other."""
+
+    def __init__(self, protocol: str, good: list[bytes], **keys: object) -> None:
+        config = SerialConfig(name="port", port="/dev/null", protocol=protocol, **keys)  # type: ignore[arg-type]
+        table = SignalTable()
+        self._decoder = make_stream_decoder(config, table, 0)
+        self._decoder.select(range(len(table)))
+        self._signals = len(table)
+        self._counters = Counters()
+        self.good = good
+
+    def __call__(self, data: bytes) -> bool:
+        samples = self._decoder.feed(data, 7, Origin.USER, self._counters)
+        check(self._counters, samples, self._signals)
+        assert len(self._counters.unknown) <= 257, "unknown names without end"
+        return True
+
+    def still_works(self) -> None:
+        self._counters.received += self._decoder.reset()
+        self._counters.lost["incomplete"] += (
+            self._counters.received - self._counters.delivered - self._counters.lost.total()
+        )
+        before = self._counters.delivered
+        for good in self.good[:3]:
+            self(good)
+        assert self._counters.delivered == before + 3, f"{self.name}: good input is lost"
+
+
+class Sentences(Stream):
+    """NMEA 0183."""
+
+    name, share = "NMEA 0183", 200_000
+
+    def __init__(self, folder: Path) -> None:  # noqa: ARG002
+        super().__init__("nmea0183", [sentence(body) for body in NMEA])
+        if (real := RECORDINGS / "boat" / "sailing.nmea").exists():
+            self.good += real.read_bytes()[:20_000].splitlines(keepends=True)
+        self.good.append(b"".join(self.good[:20]))
+
+
+class Pairs(Stream):
+    """Lines of name=value."""
+
+    name, share = "name=value lines", 90_000
+
+    def __init__(self, folder: Path) -> None:  # noqa: ARG002
+        good = [
+            b"temperature=21.5, humidity=40\n",
+            b"p = 1013.2; temperature=-3e1\r\n",
+            b"x=1 p=2\n",
+        ]
+        super().__init__("lines", [*good, b"".join(good) * 5], fields=FIELDS)
+
+
+class Columns(Stream):
+    """Lines of columns."""
+
+    name, share = "CSV lines", 80_000
+
+    def __init__(self, folder: Path) -> None:  # noqa: ARG002
+        good = [b"21.5,40,1013.2\n", b"-1e3,,7\r\n", b" 1 , 2 , 3 \n"]
+        super().__init__("csv", [*good, b"".join(good) * 5], fields=FIELDS)
+
+
+class Packets(Stream):
+    """Binary packets."""
+
+    name, share = "framed binary", 150_000
+
+    def __init__(self, folder: Path) -> None:  # noqa: ARG002
+        good = [
+            packet(1, struct.pack("<BhIqfd", 1, -2, 3, -4, 5.5, math.pi)),
+            packet(2, struct.pack(">Q", 1 << 63)),
+            packet(1, struct.pack("<BhIqfd", 255, 32767, 0, 0, math.nan, math.inf)),
+        ]
+        super().__init__("framed", [*good, b"".join(good) * 5], frames=FRAMES)
+
+
+class File(Entry):
+    """Something that is read from a file."""
+
+    suffix = ""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / f"input{self.suffix}"
+
+    def __call__(self, data: bytes) -> bool:
+        self._path.write_bytes(self.packed(data))
+        try:
+            self.read(self._path)
+        except (InputError, ScenarioError) as error:
+            text = str(error)
+            assert text.startswith(str(self._path.parent)), f"which file? {text!r}"
+            assert "\n" not in text, f"more than a line: {text!r}"
+            return False
+        return True
+
+    def packed(self, data: bytes) -> bytes:
+        """Return *data* as it stands in the file."""
+        return data
+
+    @abstractmethod
+    def read(self, path: Path) -> None:
+        """Read the file as the gateway does."""
+
+
+class Recording(File):
+    """A recording of CAN frames."""
+
+    def read(self, path: Path) -> None:
+        recording = open_recording(path)
+        counters = Counters()
+        for frames in recording.frames(counters):
+            assert len(frames)
+            assert (frames["len"] <= 64).all()
+            assert (frames["channel"] < len(recording.channels)).all()
+        assert counters.received == counters.delivered + counters.lost.total()
+        assert 0.0 <= recording.progress() <= 1.0
+
+
+class CandumpFile(Recording):
+    """candump's log."""
+
+    name, share, suffix = "candump logs", 40_000, ".log"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.good = [CANDUMP, *CANDUMP.splitlines(keepends=True)]
+        if (real := RECORDINGS / "rav4" / "drive-20s.candump.log").exists():
+            self.good.append(real.read_bytes()[:2000])
+
+
+class PackedCandump(CandumpFile):
+    """candump's log, packed; damaged before it was, or after."""
+
+    name, share, suffix = "candump logs, gzipped", 10_000, ".log.gz"
+
+    def packed(self, data: bytes) -> bytes:
+        whole = gzip.compress(data, 1, mtime=0)
+        return whole if len(data) % 2 else whole[:20] + data[-30:] + whole[20:]
+
+    def still_works(self) -> None:
+        self._path.write_bytes(gzip.compress(CANDUMP))
+        self.read(self._path)
+
+
+class ScreenFile(Recording):
+    """A copy of candump's screen."""
+
+    name, share, suffix = "candump's screen", 20_000, ".txt"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.good = [SCREEN, OLD_SCREEN]
+        if (real := RECORDINGS / "boat" / "nmea2000.candump.txt").exists():
+            self.good.append(b"\n".join(real.read_bytes()[:2000].splitlines()[:-1]) + b"\n")
+
+
+class SentenceFile(File):
+    """A text of NMEA sentences."""
+
+    name, share, suffix = "NMEA recordings", 30_000, ".nmea"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        plain = b"".join(map(sentence, NMEA))
+        stamped = b"".join(
+            b"\\s:gps,c:169000000%d*5A\\%s" % (n, sentence(NMEA[n])) for n in range(4)
+        )
+        self.good = [plain, stamped, b"1690000000.250 " + sentence(NMEA[0])]
+
+    def read(self, path: Path) -> None:
+        counters = Counters()
+        for times, lines in open_sentences(path, 10.0).sentences(counters):
+            assert len(times) == len(lines) > 0
+
+
+class LibraryFile(Recording):
+    """A recording that python-can reads."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        path = folder / f"good{self.suffix}"
+        with can.Logger(str(path)) as writer:
+            for n in range(12):
+                writer(
+                    can.Message(
+                        timestamp=1_690_000_000.25 + n / 100,
+                        arbitration_id=0x100 + n,
+                        data=bytes(range(n % 9)),
+                        is_extended_id=n % 3 == 0,
+                        is_remote_frame=n == 7,
+                        channel=0,
+                    )
+                )
+        self.good = [path.read_bytes()]
+
+
+class AscFile(LibraryFile):
+    """Vector's text format."""
+
+    name, share, suffix = ".asc files", 4_000, ".asc"
+
+
+class BlfFile(LibraryFile):
+    """Vector's binary format."""
+
+    name, share, suffix = ".blf files", 4_000, ".blf"
+
+
+class TrcFile(LibraryFile):
+    """PEAK's text format."""
+
+    name, share, suffix = ".trc files", 5_000, ".trc"
+
+
+class CsvFile(LibraryFile):
+    """python-can's own text format."""
+
+    name, share, suffix = ".csv files", 4_000, ".csv"
+
+
+class DbFile(LibraryFile):
+    """python-can's SQLite format."""
+
+    name, share, suffix = ".db files", 2_000, ".db"
+
+
+class DbcFile(File):
+    """A signal database, and frames decoded by it."""
+
+    name, share, suffix = "DBC files", 15_000, ".dbc"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.good = [DBC, b"\n".join(DBC.splitlines()[:4]) + b"\n"]
+        rng = np.random.default_rng(0)
+        self._data = rng.integers(0, 256, (40, 64), np.uint8)
+
+    def read(self, path: Path) -> None:
+        database = FrameDatabase.load([path])
+        table = SignalTable()
+        decoder = FrameDecoder([database], [database.register(table, "can0")], 0)
+        decoder.select(range(len(table)))
+        ids = [message.can_id for message in database.messages][:20] or [0]
+        frames = np.zeros(40, FRAME)
+        frames["can_id"], frames["len"], frames["data"] = np.resize(ids, 40), 8, self._data
+        frames["data"][:, 8:] = 0
+        counters = Counters()
+        for batch in (frames[:1], frames, np.resize(frames, 1_000)):
+            check(counters, decoder.decode(batch, counters), len(table))
+
+
+class ConfigFile(File):
+    """A configuration, with everything that `gateway check` looks up."""
+
+    name, share, suffix = "configurations", 13_000, ".toml"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        (folder / "car.dbc").write_bytes(b"\n".join(DBC.splitlines()[:6]) + b"\n")
+        (folder / "car.log").write_bytes(CANDUMP)
+        self.good = [CONFIG, REPLAY]
+
+    def read(self, path: Path) -> None:
+        make_plan(load_config(path))
+
+
+class ScenarioFile(File):
+    """A scenario of simulated devices."""
+
+    name, share, suffix = "scenarios", 13_000, ".toml"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._path = folder / "scenario.toml"
+        self.good = [SCENARIO]
+
+    def read(self, path: Path) -> None:
+        load_scenario(path)
+
+
+ENTRIES: tuple[type[Entry], ...] = (
+    CanFrames,
+    Sentences,
+    Pairs,
+    Columns,
+    Packets,
+    CandumpFile,
+    PackedCandump,
+    ScreenFile,
+    SentenceFile,
+    AscFile,
+    BlfFile,
+    TrcFile,
+    CsvFile,
+    DbFile,
+    DbcFile,
+    ConfigFile,
+    ScenarioFile,
+)
