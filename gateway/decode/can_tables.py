@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,10 +58,10 @@ class _Scratch:
     costs more than the arithmetic.
     """
 
-    def __init__(self) -> None:
-        self.bits = np.empty((BLOCK, SLOTS), np.int64)
-        self.real = np.empty((BLOCK, SLOTS), np.float64)
-        self.value = np.empty((BLOCK, SLOTS), np.float64)
+    def __init__(self, pieces: int) -> None:
+        self.bits = np.empty((pieces, SLOTS), np.int64)
+        self.real = np.empty((pieces, SLOTS), np.float64)
+        self.value = np.empty((pieces, SLOTS), np.float64)
 
 
 class _Room:
@@ -103,7 +104,6 @@ class Tables:
         self._limited = self._floating = self._careful = False
         self._kinds: set[Kind] = {Kind.LINEAR}
         self._stale = True
-        self._scratch = _Scratch()
         self._room = _Room(0)
         self._ramp = np.arange(0)
 
@@ -155,11 +155,12 @@ class Tables:
         self._tail = pieces["tail"].copy()
         self._kind = pieces["kind"].copy()
         self._used = pieces["used"].copy()
-        # With a piece a frame, at most: the number of that piece, or 0, which has no samples.
-        self._single = int(self._count.max()) <= 1
-        if self._single:
+        self._longest = max(1, int(self._count.max()))
+        if self._longest == 1:
+            # The number of the one piece instead, or 0, which has no samples.
             self._ends *= self._count
             self._ends -= self._count
+        self._scratch = _Scratch(BLOCK + self._longest)
         self._special = sorted(self._kinds - {Kind.LINEAR})
         self._stale = False
 
@@ -168,47 +169,71 @@ class Tables:
         counts: Ints = self._samples.take(form)
         return counts
 
-    def decode(self, frames: Ints, words: Ints, form: Ints) -> Samples:
+    def decode(self, rows: Ints, words: Ints, form: Ints) -> Samples:
         """Return the samples of a batch.
 
         Args:
-            frames: The batch as words, contiguous, a row a frame.
+            rows: The batch as words, contiguous, a row a frame.
             words: What the `WordReader` says of it.
             form: The last form of each frame.
         """
         if self._stale:
             self._lay_out()
-        at, piece = self._pieces_of(form)
-        used = self._used.take(piece, 0).reshape(-1).nonzero()[0]
-        total = len(used)
-        if not self._room.has(total):
-            self._room = _Room(total + total // 4)
-        room = self._room
-        room.t_ns[:total] = frames[:, 0].repeat(self._samples.take(form))
-        words = words.take(self._words.index(at, self._window, piece, len(form)))
         if self._careful:
             # Signalling NaNs and values too great for a double are data, not errors.
             with np.errstate(over="ignore", invalid="ignore"):
-                self._compute_all(frames, words, at, piece, used)
-        else:
-            self._compute_all(frames, words, at, piece, used)
-        return room.samples[:total]
+                return self._decode(rows, words, form)
+        return self._decode(rows, words, form)
 
-    def _pieces_of(self, form: Ints) -> tuple[Ints, Ints]:
-        """Return the pieces of a batch: the frame of each, and its number in the tables."""
-        if self._single:
+    def _decode(self, rows: Ints, words: Ints, form: Ints) -> Samples:
+        many = len(form)
+        count = self._samples.take(form)
+        if many * self._longest <= BLOCK:
+            times = rows[:, 0].repeat(count)
+            room = self._room_for(len(times))
+            self._compute(rows, words, times, self._block(form, 0, many), room, 0)
+            return room.samples[: len(times)]
+        # In blocks of whole frames, each as long as the arrays to compute in allow.
+        # Where a frame has one piece at most, it may take a place without having any.
+        ends = np.maximum(self._count.take(form), 1).cumsum()
+        cuts = ends.searchsorted(np.arange(BLOCK, ends[-1], BLOCK)).tolist()
+        room = self._room_for(int(count.sum()))
+        begin = 0
+        for start, stop in pairwise([0, *cuts, many]):
+            times = rows[start:stop, 0].repeat(count[start:stop])
+            block = self._block(form[start:stop], start, stop)
+            self._compute(rows, words, times, block, room, begin)
+            begin += len(times)
+        return room.samples[:begin]
+
+    def _room_for(self, total: int) -> _Room:
+        if not self._room.has(total):
+            self._room = _Room(total + total // 4)
+        return self._room
+
+    def _block(self, form: Ints, start: int, stop: int) -> tuple[Ints, Ints, Ints]:
+        """Return the pieces of the frames from *start* to *stop*.
+
+        Returns:
+            The frame of each piece, the piece's number in the tables, and which of the slots of
+            all these pieces are used.
+        """
+        ramp = self._ramp_to(stop)[start:]
+        if self._longest == 1:
             piece = self._ends.take(form)
-            if 2 * np.count_nonzero(piece) > len(piece):
-                return self._ramp_to(len(piece)), piece
-            at = piece.nonzero()[0]
-            return at, piece.take(at)
-        count = self._count.take(form)
-        ends = np.add.accumulate(count)
-        piece = self._ends.take(form)
-        piece -= ends
-        piece = piece.repeat(count)
-        piece += self._ramp_to(len(piece))
-        return self._ramp_to(len(form)).repeat(count), piece
+            at = ramp
+            if 2 * np.count_nonzero(piece) < len(piece):
+                here = piece.nonzero()[0]
+                at, piece = at.take(here), piece.take(here)
+        else:
+            count = self._count.take(form)
+            at = ramp.repeat(count)
+            piece = self._ends.take(form)
+            piece -= np.add.accumulate(count)
+            piece = piece.repeat(count)
+            piece += self._ramp_to(len(piece))
+        used = self._used.take(piece, 0).reshape(-1).nonzero()[0]
+        return at, piece, used
 
     def _ramp_to(self, many: int) -> Ints:
         """Return 0, 1, 2, ... *many* - 1."""
@@ -216,45 +241,43 @@ class Tables:
             self._ramp = np.arange(2 * many)
         return self._ramp[:many]
 
-    def _compute_all(self, frames: Ints, words: Ints, at: Ints, piece: Ints, used: Ints) -> None:
-        if len(piece) <= BLOCK:
-            self._compute(frames, words, at, piece, used, slice(0, len(used)))
-            return
-        starts = np.arange(0, len(piece) + BLOCK, BLOCK)
-        places = used.searchsorted(starts * SLOTS).tolist()
-        for number, start in enumerate(starts[:-1].tolist()):
-            block = slice(start, start + BLOCK)
-            where = slice(places[number], places[number + 1])
-            here = used[where] - start * SLOTS
-            self._compute(frames, words[block], at[block], piece[block], here, where)
-
     def _compute(
-        self, frames: Ints, words: Ints, at: Ints, piece: Ints, used: Ints, where: slice
+        self,
+        rows: Ints,
+        words: Ints,
+        times: Ints,
+        block: tuple[Ints, Ints, Ints],
+        room: _Room,
+        begin: int,
     ) -> None:
         """Write the samples of one block.
 
         Args:
-            frames: The batch.
-            words: For each piece, the word in which it lies.
-            at: For each piece, its frame.
-            piece: The pieces.
-            used: The slots that are samples, SLOTS of them to each piece.
-            where: In the room, the place of these samples.
+            rows: The batch as words.
+            words: What the `WordReader` says of it.
+            times: The samples' times.
+            block: What `_block` says.
+            room: Where they are written.
+            begin: At which place there.
         """
-        work, room = self._scratch, self._room
+        at, piece, used = block
+        work = self._scratch
+        where = slice(begin, begin + len(times))
         many = len(piece)
         bits, real, value = work.bits[:many], work.real[:many], work.value[:many]
-        raw = words.repeat(SLOTS).reshape(many, SLOTS)
+        word = words.take(self._words.index(at, self._window, piece, len(rows)))
+        raw = word.repeat(SLOTS).reshape(many, SLOTS)
         # The rows are there; "wrap" is numpy's fastest way to be told so.
         raw <<= self._up.take(piece, 0, bits, "wrap")
         raw >>= self._down.take(piece, 0, bits, "wrap")
         raw &= self._mask.take(piece, 0, bits, "wrap")
         value[:] = raw
         if self._special:
-            self._convert(frames, at, piece, raw, value)
+            self._convert(rows, at, piece, raw, value)
         value *= self._scale.take(piece, 0, real, "wrap")
         value += self._offset.take(piece, 0, real, "wrap")
         values = value.take(used)
+        room.t_ns[where] = times
         room.value[where] = values
         room.tail[where] = self._tail.take(piece, 0, bits, "wrap").take(used)
         if self._limited:
@@ -266,7 +289,7 @@ class Tables:
                 room.quality[where][np.isnan(values)] = Quality.INVALID
 
     def _convert(
-        self, frames: Ints, at: Ints, piece: Ints, raw: Ints, value: NDArray[np.float64]
+        self, rows: Ints, at: Ints, piece: Ints, raw: Ints, value: NDArray[np.float64]
     ) -> None:
         """Set those of *value* that are not *raw* as a signed integer."""
         kinds = self._kind.take(piece, 0).reshape(-1)
@@ -287,7 +310,7 @@ class Tables:
                     row, column = divmod(slot, SLOTS)
                     field = self._fields[piece[row] * SLOTS + column]
                     assert field is not None  # noqa: S101
-                    values[slot] = field.read(frames[at[row]].tobytes()[_DATA:])
+                    values[slot] = field.read(rows[at[row]].tobytes()[_DATA:])
 
 
 def _steps(field: Field) -> tuple[float, float]:

@@ -322,9 +322,11 @@ def test_a_decoder_survives_pickling_with_its_selection(decoding, can):
     assert made.both(frames).tolist() == expected.tolist()
 
 
-def test_a_batch_of_any_size_gives_the_same_as_its_frames(decoding, can):
-    made = decoding(*MULTIPLEXED)
-    frames = can.make_frames([(1, bytes([number % 3] * 8)) for number in range(6000)])
+@pytest.mark.parametrize("lines", [TWO_WIDTHS, MULTIPLEXED], ids=["one signal", "several"])
+def test_a_batch_of_any_size_gives_the_same_as_its_frames(decoding, can, lines):
+    made = decoding(*lines, "BO_ 3 Wide: 8 E", ' SG_ LAST : 56|8@1+ (1,0) [0|0] "" E')
+    ids = (1, 291, 3, 99)
+    frames = can.make_frames([(ids[number % 4], bytes([number % 3] * 8)) for number in range(6000)])
     expected = made.one_by_one(frames)
     for size in (2, 7, 33, 6000):
         parts = [
