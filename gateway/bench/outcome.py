@@ -84,7 +84,8 @@ class Rate(float):
 
     def __repr__(self) -> str:
         between = f", {self.shortest_s * 1e3:.3f} to {self.longest_s * 1e3:.3f} ms apart"
-        return f"{float(self):.3f} Hz ({self.count} frames{between if self.count > 1 else ''})"
+        frames = plural(self.count, "frame")
+        return f"{float(self):.3f} Hz ({frames}{between if self.count > 1 else ''})"
 
 
 def span(ns: int) -> str:

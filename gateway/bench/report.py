@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,17 @@ from gateway.bench.picture import Moment, Trace, draw
 from gateway.clock import NS_PER_MS
 
 MARGIN_NS = 200 * NS_PER_MS
-_LONGEST_NAME = 120
+_LONGEST_NAME = 119
 
 
 def file_name(node_id: str) -> str:
     """Return what the files of a test are called: the same at each run."""
-    path, _, name = node_id.partition("::")
-    stem = f"{Path(path).with_suffix('')}-{name}".replace("/", "-").replace("::", "-")
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", stem).strip("_.-")[:_LONGEST_NAME]
+    path, _, test = node_id.partition("::")
+    stem = f"{Path(path).with_suffix('')}-{test}".replace("/", "-").replace("::", "-")
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", stem).strip("_.-")
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[:_LONGEST_NAME]}-{zlib.crc32(node_id.encode()):08x}"
 
 
 def text_of(bench: Bench) -> str:
