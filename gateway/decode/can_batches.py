@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable
 from typing import Literal
 
 import numpy as np
@@ -56,10 +56,11 @@ class Batches:
         self._form = form = self._selection.follow(form, words)
         return self._tables.decode(rows, words, form)
 
-    def unknown(self) -> Iterator[tuple[int, int]]:
-        """Yield what ids of the last batch are in no database, and how often each was there."""
-        if self._ids.knows(_UNKNOWN):
-            yield from self._ids.counted(self._kinds[self._form == _UNKNOWN])
+    def unknown(self) -> Iterable[tuple[int, int]]:
+        """Return what ids of the last batch are in no database, and how often each was there."""
+        if not self._ids.knows(_UNKNOWN):
+            return ()
+        return self._ids.counted(self._kinds[self._form == _UNKNOWN])
 
     def apart(self) -> NDArray[np.intp]:
         """Return the positions of those frames of the last batch that were left out.
