@@ -25,14 +25,17 @@ A power cut damages what was being written, one batch; this holds a thousand lin
 
 _WAIT_FOR = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 _START = b'{"event":"'
+_MARKS = (_START, b'"rule":"', b'"t_ns":')
+_LONGEST_LINE = 1 << 16
 
 
 class Repair(NamedTuple):
     """What was cut off the end of a journal when it was opened.
 
     Attributes:
-        offset: Where: the journal's length in bytes since then.
-        size: How many bytes were cut off.
+        offset: Where: the journal's length in bytes since then. Where only a line feed was damaged
+            it is put back, and what follows stays, too.
+        size: How many bytes were lost.
         start: The first of them, for the log.
     """
 
@@ -44,7 +47,7 @@ class Repair(NamedTuple):
 class Journal(LineOutput):
     """Appends lines to a file; `write` returns True only when they are on disk.
 
-    A power cut can leave the last lines torn. Opening cuts them off, back to the last whole line,
+    A power cut can leave the last lines torn. Opening cuts them off, back to the last whole event,
     and says so in `repair`; damage further up stays as it is. The file is locked while the journal
     is open: two gateways that write one journal would take back each other's lines.
 
@@ -180,7 +183,7 @@ _DECODE = msgspec.json.Decoder(_Line).decode
 
 
 def _mend(path: Path, fd: int) -> Repair | None:
-    """Cut off what follows the last whole line.
+    """Cut off what follows the last whole event.
 
     Raises:
         ConfigError: Nothing in the file looks like a journal. It is somebody's, and stays.
@@ -190,17 +193,47 @@ def _mend(path: Path, fd: int) -> Repair | None:
     tail = os.pread(fd, TAIL_SIZE, begin)
     end = _end_of_last_line(tail)
     if end == 0:
-        head = os.pread(fd, len(_START), 0).rstrip(b"\0")
-        if not _START.startswith(head):
-            expected = "a journal of alarm events, or a new file"
-            raise ConfigError(path, "", f"a file that begins with {head!r}", expected)
+        head = os.pread(fd, _LONGEST_LINE, 0)
+        torn = _START.startswith(head[: len(_START)].rstrip(b"\0"))
+        if not torn and not any(mark in head for mark in _MARKS):
+            got = f"a file that begins with {head[: len(_START)]!r}"
+            raise ConfigError(path, "", got, "a journal of alarm events, or a new file")
         if begin:
             end = tail.rfind(b"\n") + 1
     if end == len(tail):
         return None
+    lost = end
+    if event := _end_of_event(tail[end : end + _LONGEST_LINE]):
+        # Its line feed is damaged, and with it the line that was two.
+        lost += event
+        _end_line(path, begin + lost)
+        end = lost + 1 + _end_of_last_line(tail[lost + 1 :])
     os.ftruncate(fd, begin + end)
     os.fsync(fd)
-    return Repair(begin + end, len(tail) - end, tail[end : end + 80])
+    size = len(tail) - end + (end > lost)
+    return Repair(begin + lost, size, tail[lost : lost + min(size, 80)])
+
+
+def _end_line(path: Path, at: int) -> None:
+    """Put a line feed in place of the byte at *at*. Nothing grows, so no disk is too full."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)  # where the journal's own can only append
+    try:
+        os.pwrite(fd, b"\n", at)
+    finally:
+        os.close(fd)
+
+
+def _end_of_event(text: bytes) -> int:
+    """Return where the event ends with which *text* begins, something else behind it; 0 if none."""
+    end = text.find(b"}") + 1
+    while 0 < end < len(text):
+        try:
+            _DECODE(text[:end])
+        except ValueError:
+            end = text.find(b"}", end) + 1
+        else:
+            return end
+    return 0
 
 
 def _end_of_last_line(tail: bytes) -> int:

@@ -99,6 +99,37 @@ def test_a_first_line_torn_by_the_power_cut_leaves_an_empty_journal(path, event)
         assert path.read_bytes() == b""
 
 
+def test_an_event_whose_line_feed_was_damaged_stays_and_so_does_the_one_behind_it(path, event):
+    first, last = event(1), event(2)
+    path.write_bytes(first + last[:-1] + b"J")
+    with Journal(path) as journal:
+        assert journal.repair == Repair(len(first + last) - 1, 1, b"J")
+        journal.write([event(3)])
+    assert path.read_bytes() == first + last + event(3)
+
+    path.write_bytes(first[:-1] + b"\x8a" + last)
+    with Journal(path) as journal:
+        assert journal.repair == Repair(len(first) - 1, 1, b"\x8a")
+    assert path.read_bytes() == first + last
+
+
+def test_an_event_with_a_brace_in_it_is_found_whole(path, event):
+    braces = event(1, "a}b}c")
+    path.write_bytes(event(1) + braces[:-1] + b"\0torn")
+    with Journal(path) as journal:
+        assert journal.repair == Repair(len(event(1) + braces) - 1, 5, b"\0torn")
+    assert path.read_bytes() == event(1) + braces
+
+
+@pytest.mark.parametrize("at", range(len(b'{"event":"')))
+def test_a_journal_of_one_event_with_a_damaged_beginning_is_still_a_journal(path, event, at):
+    damaged = bytearray(event(1))
+    damaged[at] ^= 0x10
+    path.write_bytes(damaged)
+    with Journal(path) as journal:
+        assert journal.repair == Repair(0, len(damaged), bytes(damaged[:80]))
+
+
 def test_damage_in_the_middle_stays_as_it_is(path, event):
     damaged = event(1) + b'{"event":"rai\0\0\0\n' + event(3)
     path.write_bytes(damaged)
