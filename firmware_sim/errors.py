@@ -6,6 +6,7 @@
      |    +-- BusNameTaken      another process owns a bus of that name
      |    +-- BusNotRunning     nobody does
      +-- PortError         a pty or its link cannot be made  -> exit status 3
+     +-- BridgeError       a SocketCAN interface cannot be joined  -> exit status 3
      +-- WireError         a peer broke the bus protocol     -> it is disconnected, by name
      +-- RequestError      a running scenario cannot do what it is asked to -> told who asked
      +-- ControlError      no running scenario answers       -> exit status 3
@@ -55,6 +56,10 @@ class BusNotRunning(BusError):  # noqa: N818 - names what is the case
 
 class PortError(SimError):
     """A pty could not be opened, or the link to it not be made."""
+
+
+class BridgeError(SimError):
+    """The kernel has no SocketCAN, or no such interface."""
 
 
 class WireError(SimError):

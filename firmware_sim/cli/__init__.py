@@ -6,10 +6,10 @@ import sys
 
 import click
 
-from firmware_sim.cli.control import release, reset, set_, state
+from firmware_sim.cli.control import clear, inject, release, reset, set_, state
 from firmware_sim.cli.record import record
 from firmware_sim.cli.run import bus, run
-from firmware_sim.cli.watch import dump
+from firmware_sim.cli.watch import bridge, dump
 from firmware_sim.errors import RequestError, ScenarioError, SimError
 
 EXIT_INPUT = 2
@@ -25,7 +25,7 @@ def cli() -> None:
     """
 
 
-for _command in (run, bus, dump, record, state, set_, release, reset):
+for _command in (run, bus, dump, bridge, record, state, set_, release, reset, inject, clear):
     cli.add_command(_command)
 
 

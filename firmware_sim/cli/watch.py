@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from dataclasses import asdict
 
 import click
 
 from firmware_sim import candump
+from firmware_sim.bridge import Bridge, Traffic
 from firmware_sim.cli import options
 from firmware_sim.dump import ALL_ERRORS, Dump
+from firmware_sim.errors import BridgeError
 from firmware_sim.simulation import announce, stop_with_parent
 
 
@@ -54,3 +58,44 @@ def dump(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if node.lost:
         click.echo(f"firmware-sim: dump missed {node.lost} frames of {name}", err=True)
+
+
+@click.command()
+@click.argument("bus", metavar="BUS")
+@click.argument("interface", metavar="INTERFACE")
+@options.seconds
+@options.ready_fd
+@options.die_with_parent
+@options.log_format
+def bridge(
+    bus: str,
+    interface: str,
+    seconds: float | None,
+    ready_fd: int | None,
+    die_with_parent: bool,
+    log_format: str,
+) -> None:
+    """Join BUS and a SocketCAN interface (vcan0, say) to one, until SIGINT or SIGTERM.
+
+    Frames go both ways, CAN FD too; error frames stay where they arise. At the end it prints how
+    many went which way, and how many were lost.
+    """
+    options.check_bus_name(bus, "BUS")
+    if die_with_parent:
+        stop_with_parent()
+    node = Bridge(bus, interface)
+    if ready_fd is not None:
+        announce(ready_fd)
+    ended = node.run(seconds=seconds)
+    _account(bus, interface, node.to_interface, log_format)
+    _account(interface, bus, node.to_bus, log_format)
+    if ended:
+        raise BridgeError(ended)
+
+
+def _account(source: str, target: str, traffic: Traffic, log_format: str) -> None:
+    facts = {"source": source, "target": target, **asdict(traffic)}
+    if log_format == "json":
+        click.echo(json.dumps({"event": "bridged", **facts}))
+    else:
+        click.echo("bridged " + " ".join(f"{key}={value}" for key, value in facts.items()))
