@@ -6,6 +6,7 @@ Everything else is imported when a test asks for a bench, so that the others pay
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,13 +67,9 @@ def bench_file(pytestconfig: pytest.Config) -> Path:
 
 @pytest.fixture(scope="session")
 def _bench_rig(pytestconfig: pytest.Config, bench_file: Path) -> Iterator[Rig]:
-    from gateway.errors import GatewayError
-
     session = _session(pytestconfig)
-    try:
+    with _in_a_line():
         rig = session.rig(bench_file)
-    except GatewayError as error:
-        pytest.fail(f"bench: {error}", pytrace=False)
     yield rig
     session.stop()
 
@@ -85,19 +82,14 @@ def bench(request: pytest.FixtureRequest, _bench_rig: Rig) -> Iterator[Bench]:
     that it touched are reset. Bus errors, losses and leaks that it did not expect fail it.
     """
     from gateway.bench.session import begin, end
-    from gateway.errors import GatewayError
 
     item = request.node
-    try:
+    with _in_a_line():
         bench = begin(_bench_rig, item)
-    except GatewayError as error:
-        pytest.fail(f"bench: {error}", pytrace=False)
     item.stash[_BENCH] = bench
     yield bench
-    try:
+    with _in_a_line():
         findings = end(bench)
-    except GatewayError as error:
-        pytest.fail(f"bench: {error}", pytrace=False)
     if findings and not item.stash.get(_REPORTED, False):
         pytest.fail("\n".join(["bench: after the test:", *findings]), pytrace=False)
 
@@ -145,6 +137,17 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     heard: list[str] = config.stash.setdefault(_HEARD, [])
     for line in dict.fromkeys(heard):
         terminalreporter.write_line(line)
+
+
+@contextmanager
+def _in_a_line() -> Iterator[None]:
+    """Let what is wrong with the bench be an error of one line, without a traceback."""
+    from gateway.errors import GatewayError
+
+    try:
+        yield
+    except GatewayError as error:
+        raise pytest.fail.Exception(f"bench: {error}", pytrace=False) from None
 
 
 def _session(config: pytest.Config) -> Session:
