@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from firmware_sim.bus import Bus
 from firmware_sim.device_sections import F1CarSection, GpsSection, SlcanSection
 from firmware_sim.devices.base import Device, Listener
 from firmware_sim.devices.f1_car import F1Car
 from firmware_sim.devices.gps import Gps
+from firmware_sim.errors import RequestError
+from firmware_sim.faults.faults import Faults
 from firmware_sim.links import BusOutlet
 from firmware_sim.outlets import BusLine, NoOutlet, Port, PortOutlet
 from firmware_sim.rig import Member, Rig
@@ -16,6 +22,7 @@ from firmware_sim.scenario import AnyDevice, BusSection, Scenario
 from firmware_sim.schedule import Place
 from firmware_sim.section import OnBus, OnPort
 from firmware_sim.serial_sections import ProcessSection
+from firmware_sim.timeline import arm
 
 
 class Wiring(Protocol):
@@ -45,6 +52,15 @@ class Wiring(Protocol):
             SimError: It cannot be started, or cannot take part.
         """
         ...
+
+
+@contextmanager
+def within(where: str) -> Iterator[None]:
+    """Put *where* before what a `RequestError` says is wrong."""
+    try:
+        yield
+    except RequestError as error:
+        raise RequestError(f"{where}.{error.where}", error.got, error.expected) from None
 
 
 class Assembly:
@@ -83,8 +99,22 @@ class Assembly:
             member = Member(section.name, section.type)
             self._rig.members[section.name] = member
             self._place(section, member)
-            where = f"device[{index}].initial"
-            self._rig.set(section.name, section.initial, where=where)
+            with within(f"device[{index}]"):
+                self._rig.set(section.name, section.initial, where="initial")
+
+    def timeline(self, faults: Faults) -> None:
+        """Have what the scenario asks for happen in its time: its steps, and *faults*.
+
+        Raises:
+            RequestError: It names what there is not, or asks for what makes no sense; the error
+                says where in the scenario.
+        """
+        for index, step in enumerate(self._scenario.step):
+            with within(f"step[{index}]"):
+                arm(self._rig, step)
+        for index, fault in enumerate(self._scenario.fault):
+            with within(f"fault[{index}]"):
+                faults.inject(fault if fault.at or fault.when else replace(fault, at="0s"))
 
     def _bus(self, section: BusSection) -> Bus:
         return Bus(

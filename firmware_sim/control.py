@@ -4,6 +4,8 @@ r"""The control socket of a running scenario: a JSON object a line in, one a lin
     {"do": "set", "device": "car", "values": {"ENGINE_TEMP": 125.0}}
     {"do": "release", "device": "car", "inputs": ["ENGINE_TEMP"]}     without inputs: all
     {"do": "reset", "device": "car"}
+    {"do": "inject", "fault": {"kind": "drop", "on": "car", "rate": 0.5}}     answers with "id"
+    {"do": "clear", "id": 3}       without id: all; answers with "effects"
 
 It is a Unix stream socket with the abstract name ``\0firmware-sim-control/<name>``. An answer has
 ``"ok": true``, when it was obeyed (``"monotonic_ns"``), and what was asked for; or ``"ok": false``
@@ -18,6 +20,7 @@ import logging
 import selectors
 import socket
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, get_args
@@ -25,7 +28,9 @@ from typing import Any, Self, get_args
 import msgspec
 
 from firmware_sim.errors import ControlError, RequestError
-from firmware_sim.explain import explained, listed
+from firmware_sim.explain import explained, listed, value_at
+from firmware_sim.faults.faults import Faults
+from firmware_sim.faults.kinds import KINDS, AnyFault, fault_keys
 from firmware_sim.rig import Rig
 
 LOG = logging.getLogger(__name__)
@@ -69,7 +74,19 @@ class Reset(_Request, frozen=True, tag="reset"):
     device: str
 
 
-Request = State | Set | Release | Reset
+class Inject(_Request, frozen=True, tag="inject"):
+    """Put a fault on something; the answer has its number."""
+
+    fault: AnyFault
+
+
+class Clear(_Request, frozen=True, tag="clear"):
+    """Take a fault back, or all; the answer says how often they took effect."""
+
+    id: int | None = None
+
+
+Request = State | Set | Release | Reset | Inject | Clear
 
 _KEYS = {kind.__struct_config__.tag: ("do", *kind.__struct_fields__) for kind in get_args(Request)}
 
@@ -80,6 +97,7 @@ class ControlServer:
     Args:
         name: Other processes find it by this.
         rig: What requests act on.
+        faults: Its faults.
         selector: The loop's: its keys carry what to call when ready.
     """
 
@@ -87,10 +105,12 @@ class ControlServer:
         self,
         name: str,
         rig: Rig,
+        faults: Faults,
         selector: selectors.BaseSelector,
     ) -> None:
         self.name = name
         self._rig = rig
+        self._faults = faults
         self._selector = selector
         self._listener: socket.socket | None = None
         self._clients: set[_Client] = set()
@@ -138,13 +158,17 @@ class ControlServer:
     def _done(self, request: Request) -> dict[str, Any]:
         match request:
             case State():
-                return {**self._rig.state(), "monotonic_ns": time.monotonic_ns()}
+                return {**self._rig.state(), "faults": self._faults.state()}
             case Set():
                 self._rig.set(request.device, request.values)
             case Release():
                 self._rig.release(request.device, request.inputs)
             case Reset():
                 self._rig.reset(request.device)
+            case Inject():
+                return {"id": self._faults.inject(request.fault)}
+            case Clear():
+                return {"effects": self._faults.clear(request.id)}
         return {}
 
     def _accept(self, _events: int) -> None:
@@ -261,14 +285,17 @@ def _parsed(line: bytes) -> Request:
     try:
         request: Request = msgspec.convert(document, Request)
     except msgspec.ValidationError as error:
-        fault = explained(document, str(error), lambda _: _keys(document), _tags)
+        fault = explained(document, str(error), lambda path: _keys(document, path), _tags)
         raise RequestError(*fault) from None
     return request
 
 
-def _keys(document: object) -> tuple[str, ...]:
-    return _KEYS[document["do"]] if isinstance(document, dict) else ()
+def _keys(document: object, path: str) -> tuple[str, ...]:
+    if path == "fault":
+        return fault_keys(value_at(document, path))
+    return _KEYS[value_at(document, "do")] if path == "" else ()
 
 
 def _tags(path: str) -> str:
-    return f"one of {listed(_KEYS)}" if path == "do" else ""
+    choices: dict[str, Iterable[str]] = {"do": _KEYS, "fault.kind": KINDS}
+    return f"one of {listed(choices[path])}" if path in choices else ""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from firmware_sim.section import NAME_IN_WORDS
+from firmware_sim.section import IN_WORDS
 
 Keys = Callable[[str], Iterable[str]]
 """Which keys there may be in the table at a path."""
@@ -14,6 +14,7 @@ Keys = Callable[[str], Iterable[str]]
 _AT = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.+)`")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
+_PATTERN = re.compile(r"matching regex '(.+)'")
 _EXPECTED = re.compile(r"Expected (.+?)(?:, got .+)?", re.DOTALL)
 
 
@@ -47,8 +48,8 @@ def explained(
     value = value_at(document, path)
     if choice := tags(path):
         return Explanation(path, repr(value), choice)
-    if "matching regex" in what:
-        return Explanation(path, repr(value), NAME_IN_WORDS)
+    if pattern := _PATTERN.search(what):
+        return Explanation(path, repr(value), IN_WORDS[pattern[1]])
     if "RFC3339" in what:
         return Explanation(path, repr(value), "a date and time: 2026-07-05T14:00:00Z")
     expected = _EXPECTED.fullmatch(what)

@@ -42,6 +42,8 @@ class PtyPort:
     Attributes:
         written: Bytes handed to the pty.
         dropped: Of those, the bytes that nobody read in time; and those sent while unplugged.
+        tap: Gets what is written in place of the line; a fault hands on what is left by `transmit`.
+        hears: What a fault makes of what the other end has written.
     """
 
     def __init__(self, path: Path, *, flow_control: bool = False) -> None:
@@ -49,6 +51,8 @@ class PtyPort:
         self.flow_control = flow_control
         self.written = 0
         self.dropped = 0
+        self.tap: Callable[[bytes], None] | None = None
+        self.hears: Callable[[bytes], bytes] | None = None
         self._backlog = bytearray()
         self._master = self._slave = -1
         self._device = ""
@@ -147,12 +151,20 @@ class PtyPort:
         if not self.plugged:
             return b""
         try:
-            return os.read(self._master, READ_BYTES)
+            data = os.read(self._master, READ_BYTES)
         except (BlockingIOError, InterruptedError):
             return b""
+        return self.hears(data) if self.hears and data else data
 
     def write(self, data: bytes) -> None:
         """Send *data* to the other end; see the class for what becomes of it if nobody reads."""
+        if self.tap is not None:
+            self.tap(data)
+        else:
+            self.transmit(data)
+
+    def transmit(self, data: bytes) -> None:
+        """Send *data* whatever faults there are."""
         if not self.plugged:
             self.written += len(data)
             self.dropped += len(data)

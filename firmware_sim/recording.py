@@ -18,6 +18,7 @@ from firmware_sim.assembly import Assembly
 from firmware_sim.devices.base import Device
 from firmware_sim.devices.gps import START
 from firmware_sim.errors import SimError
+from firmware_sim.faults.faults import Faults
 from firmware_sim.outlets import BusLine, Port
 from firmware_sim.rig import Rig
 from firmware_sim.scenario import Scenario
@@ -51,6 +52,7 @@ class Recording:
         self._schedule = Schedule()
         self._schedule.start_ns = round(start.timestamp() * 1e9)
         self._rig = Rig(self._schedule)
+        self._faults = Faults(self._rig, scenario.scenario.seed)
         self._assembly = Assembly(scenario, self._rig, self)
         self._ports: list[FilePort] = []
         self._records: list[tuple[str, bytes]] = []
@@ -97,6 +99,7 @@ class Recording:
         for name, line in self._rig.lines.items():
             line.keep("recorder", partial(self._keep, name))
         self._assembly.devices()
+        self._assembly.timeline(self._faults)
         frames = 0
         for chunk_ns in range(_CHUNK_NS, until_ns + _CHUNK_NS, _CHUNK_NS):
             self._schedule.run_to(min(chunk_ns, until_ns))

@@ -13,7 +13,7 @@ from firmware_sim.devices.inputs import Inputs
 from firmware_sim.errors import RequestError
 from firmware_sim.explain import listed
 from firmware_sim.outlets import BusLine, Port
-from firmware_sim.schedule import Place, Schedule
+from firmware_sim.schedule import Outlet, Place, Schedule
 
 
 @dataclass(slots=True)
@@ -25,12 +25,19 @@ class Member:
         type: Its type.
         places: The devices that it consists of: the ECUs of a car; none for an adapter.
         port: Its serial port, if it has one.
+        tap: What a fault has put before the port of one that is driven from outside.
     """
 
     name: str
     type: str
     places: list[Place] = field(default_factory=list)
     port: Port | None = None
+    tap: Outlet | None = None
+
+    @property
+    def driven_from_outside(self) -> bool:
+        """Whether what its port sends comes from no device of this process: an adapter, a cable."""
+        return self.type in ("slcan", "process")
 
     def inputs(self) -> Iterable[Inputs]:
         """Yield the inputs of its parts, those that several share once."""
@@ -96,7 +103,6 @@ class Rig:
                 if member.port is not None
             },
             "devices": {name: _device_state(member) for name, member in self.members.items()},
-            "faults": [],
         }
 
     def set(self, device: str, values: Mapping[str, float], *, where: str = "values") -> None:
@@ -129,13 +135,21 @@ class Rig:
         Raises:
             RequestError: There is no such device, or nothing of it can be reset.
         """
-        places = self.member(device).places
-        if not any(isinstance(place.device, Resettable) for place in places):
-            raise RequestError("device", repr(device), "a device that can be reset")
-        for place in places:
+        for place in self.check_reset(device, "device"):
             if isinstance(place.device, Resettable):
                 place.device.reset(self.schedule.now_ns)
                 self.schedule.changed(place)
+
+    def check_reset(self, device: str, where: str) -> list[Place]:
+        """Return the parts of *device*, of which one at least can be reset.
+
+        Raises:
+            RequestError: None can be, or there is no such device.
+        """
+        places = self.member(device, where).places
+        if not any(isinstance(place.device, Resettable) for place in places):
+            raise RequestError(where, repr(device), "a device that can be reset")
+        return places
 
     def member(self, name: str, where: str = "device") -> Member:
         """Return the device called *name*, which a request has at *where*.

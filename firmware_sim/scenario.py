@@ -14,6 +14,7 @@ from firmware_sim.bus import PATIENCE_NS, QUEUE_FRAMES, RESTART_MS
 from firmware_sim.device_sections import F1CarSection, GpsSection, LoadSection, SlcanSection
 from firmware_sim.errors import RequestError, ScenarioError
 from firmware_sim.explain import explained, listed, value_at
+from firmware_sim.faults.kinds import KINDS, AnyFault, fault_keys
 from firmware_sim.section import Name, OnBus, OnPort, Section
 from firmware_sim.serial_sections import (
     FramedSensorSection,
@@ -21,6 +22,7 @@ from firmware_sim.serial_sections import (
     ProcessSection,
     WindSection,
 )
+from firmware_sim.timeline import StepSection
 
 
 class ScenarioSection(Section, frozen=True, kw_only=True):
@@ -79,6 +81,8 @@ class Scenario(Section, frozen=True, kw_only=True):
     scenario: ScenarioSection = ScenarioSection()
     bus: tuple[BusSection, ...] = ()
     device: tuple[AnyDevice, ...] = ()
+    step: tuple[StepSection, ...] = ()
+    fault: tuple[AnyFault, ...] = ()
 
 
 def load_scenario(file: Path) -> Scenario:
@@ -160,12 +164,22 @@ _TYPES = {
 
 
 def _keys(document: dict[str, Any], path: str) -> tuple[str, ...]:
-    if path.startswith("device"):
-        return ("type", *_TYPES[value_at(document, path)["type"]])
-    if path.startswith("bus"):
-        return BusSection.__struct_fields__
+    table = path.partition("[")[0]
+    match table:
+        case "device":
+            return ("type", *_TYPES[value_at(document, path)["type"]])
+        case "fault":
+            return fault_keys(value_at(document, path))
+        case "step":
+            return StepSection.__struct_fields__
+        case "bus":
+            return BusSection.__struct_fields__
     return ScenarioSection.__struct_fields__ if path else Scenario.__struct_fields__
 
 
 def _tags(path: str) -> str:
-    return f"one of {listed(_TYPES)}" if path.endswith(".type") else ""
+    if path.startswith("device") and path.endswith(".type"):
+        return f"one of {listed(_TYPES)}"
+    if path.startswith("fault") and path.endswith(".kind"):
+        return f"one of {listed(KINDS)}"
+    return ""

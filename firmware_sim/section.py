@@ -10,8 +10,23 @@ from msgspec import Meta
 NAME = r"^[A-Za-z0-9_-]{1,32}$"
 NAME_IN_WORDS = "1 to 32 letters, digits, '_' or '-'"
 
+DURATION = r"^[0-9]+([.][0-9]+)?(us|ms|s|min|h)$"
+DURATION_IN_WORDS = "a time such as '10s', '250ms' or '1.5min'"
+
+IN_WORDS = {NAME: NAME_IN_WORDS, DURATION: DURATION_IN_WORDS}
+"""What a text must be to match a pattern."""
+
 Name = Annotated[str, Meta(pattern=NAME)]
 Positive = Annotated[int, Meta(gt=0)]
+Duration = Annotated[str, Meta(pattern=DURATION)]
+
+_UNITS_NS = {"us": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9}
+
+
+def duration_ns(text: str) -> int:
+    """Return a `Duration` in nanoseconds."""
+    number = text.rstrip("usminh")
+    return round(float(number) * _UNITS_NS[text[len(number) :]])
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -22,6 +22,7 @@ from firmware_sim.assembly import Assembly
 from firmware_sim.control import ControlServer
 from firmware_sim.devices.base import Device
 from firmware_sim.errors import SimError
+from firmware_sim.faults.faults import Faults
 from firmware_sim.links import SlcanLink
 from firmware_sim.outlets import BusLine, Port
 from firmware_sim.ports import PtyPort
@@ -66,6 +67,7 @@ class Simulation:
         self._control = control or namespace or str(os.getpid())
         self._schedule = Schedule()
         self._rig = Rig(self._schedule)
+        self._faults = Faults(self._rig, scenario.scenario.seed)
         self._assembly = Assembly(scenario, self._rig, self, namespace)
         self._ports: dict[str, PtyPort] = {}
         self._links: list[SlcanLink | NullModem] = []
@@ -106,10 +108,11 @@ class Simulation:
                 bus = line.bus
                 servers.append(stack.enter_context(BusServer(bus, selector, schedule.monotonic_ns)))
                 self._say("bus", name=name, channel=bus.name, bit_rate=bus.bit_rate)
-            control = ControlServer(self._control, self._rig, selector)
+            control = ControlServer(self._control, self._rig, self._faults, selector)
             stack.enter_context(control)
             self._say("control", name=control.name)
             self._assembly.devices()
+            self._assembly.timeline(self._faults)
             self._say("READY")
             if ready_fd is not None:
                 announce(ready_fd)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from firmware_sim.control import ask, only_scenario
+from firmware_sim.faults.kinds import KINDS
+
+_WORDS = ("key_at", "key_for", "key_when", "key_delay", "key_period", "key_field")
 
 control = click.option(
     "--control",
@@ -75,6 +79,52 @@ def release(name: str | None, inputs: tuple[str, ...]) -> None:
 def reset(name: str | None, device: str) -> None:
     """Have DEVICE begin again from its boot."""
     request(name, do="reset", device=device)
+
+
+def _keys(command: Callable[..., None]) -> Callable[..., None]:
+    """Give *command* an option for each key that a fault can have."""
+    names = {name for kind in KINDS.values() for name in kind.__struct_encode_fields__} - {"on"}
+    for name in sorted(names, reverse=True):
+        has = [kind for kind, keys in KINDS.items() if name in keys.__struct_encode_fields__]
+        of = "any" if len(has) == len(KINDS) else ", ".join(has)
+        option = click.option(f"--{name.replace('_', '-')}", f"key_{name}", help=f"Of {of}.")
+        command = option(command)
+    return command
+
+
+@click.command()
+@control
+@click.argument("kind")
+@click.argument("on")
+@_keys
+def inject(name: str | None, kind: str, on: str, **keys: str | None) -> None:
+    """Put a fault of KIND on ON: a device, an input of it, or a bus. Prints its number.
+
+    docs/faults.md has the kinds, what they work on, and their keys.
+    """
+    given = {key.removeprefix("key_"): _typed(key, text) for key, text in keys.items() if text}
+    answer = request(name, do="inject", fault={"kind": kind, "on": on, **given})
+    click.echo(answer["id"])
+
+
+@click.command()
+@control
+@click.argument("number", type=int, required=False)
+def clear(name: str | None, number: int | None) -> None:
+    """Take the fault NUMBER back, or all; prints how often they took effect."""
+    click.echo(request(name, do="clear", id=number)["effects"])
+
+
+def _typed(key: str, text: str) -> str | int | float:
+    """Return a key's value as JSON has it: a number where it is one."""
+    if key in _WORDS:
+        return text
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def described(state: dict[str, Any]) -> list[str]:

@@ -63,8 +63,15 @@ def test_the_state_tells_of_buses_ports_and_devices(scenario):
 @pytest.mark.parametrize(
     ("request_", "error"),
     [
-        ({}, "do: got nothing, expected one of 'state', 'set', 'release', 'reset'"),
-        ({"do": "fly"}, "do: got 'fly', expected one of 'state', 'set', 'release', 'reset'"),
+        (
+            {},
+            "do: got nothing, expected one of 'state', 'set', 'release', 'reset', "
+            "'inject', 'clear'",
+        ),
+        (
+            {"do": "fly"},
+            "do: got 'fly', expected one of 'state', 'set', 'release', 'reset', 'inject', 'clear'",
+        ),
         ({"do": "set", "device": "load"}, "values: got nothing, expected a value"),
         (
             {"do": "reset", "device": "load", "at": 3},

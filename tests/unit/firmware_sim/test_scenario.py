@@ -58,7 +58,8 @@ def test_an_empty_scenario_has_nothing_in_it(scenario):
         pytest.param(b"\xff", "byte 0: got 0xff, expected UTF-8", id="no text"),
         pytest.param(
             "colour = 3",
-            "colour: got an unknown key, expected one of 'scenario', 'bus', 'device'",
+            "colour: got an unknown key, expected one of 'scenario', 'bus', 'device', "
+            "'step', 'fault'",
             id="unknown table",
         ),
         pytest.param(

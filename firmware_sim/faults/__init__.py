@@ -1,0 +1,1 @@
+"""Faults: one vocabulary for sensors, CAN and serial lines."""

@@ -1,0 +1,99 @@
+"""Faults of a CAN bus's physical layer, by the hooks of `firmware_sim.line`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from firmware_sim.bus import ErrorState, Line, Node
+from firmware_sim.faults.effect import Context
+from firmware_sim.faults.kinds import Corrupt
+from firmware_sim.outlets import BusLine
+
+Act = Callable[[Line, Node, bool, int], None]
+"""Puts a fault on a node of a line, or takes it back, at CLOCK_MONOTONIC."""
+
+
+class LineEffect:
+    """A fault on the wire, or at the controllers of nodes.
+
+    It counts the nodes that it was put on, and the transmissions that fail meanwhile.
+
+    Args:
+        context: Its circumstances.
+        act: What it does.
+    """
+
+    def __init__(self, context: Context, act: Act) -> None:
+        assert context.target.line is not None  # noqa: S101 - so is the table
+        self._context = context
+        self._act = act
+        self._line: BusLine = context.target.line
+        self._counted = 0
+        self._errors: int | None = None
+        self._nodes: list[Node] = []
+
+    @property
+    def count(self) -> int:
+        """See `Effect`."""
+        errors = 0 if self._errors is None else self._line.bus.errors - self._errors
+        return self._counted + errors
+
+    def start(self, _now_ns: int) -> None:
+        """See `Effect`."""
+        self._errors = self._line.bus.errors
+        # Those that are there now: the nodes of a bus come and go.
+        self._nodes = list(self._context.target.nodes) or list(self._line.bus.nodes)
+        self._counted += len(self._nodes)
+        self._all(begins=True)
+
+    def stop(self, _now_ns: int) -> None:
+        """See `Effect`."""
+        self._counted, self._errors = self.count, None
+        self._all(begins=False)
+
+    def _all(self, *, begins: bool) -> None:
+        line = self._line.bus.line
+        assert line is not None  # noqa: S101 - refused without
+        for node in self._nodes:
+            self._act(line, node, begins, self._context.rig.schedule.monotonic_ns())
+        self._line.touched = True
+
+
+def short(line: Line, _node: Node, begins: bool, now_ns: int) -> None:
+    """Short the line."""
+    line.short(begins, now_ns)
+
+
+def bus_off(line: Line, node: Node, begins: bool, now_ns: int) -> None:
+    """Hold a node bus-off."""
+    line.force(node, ErrorState.BUS_OFF if begins else None, now_ns)
+
+
+def error_passive(line: Line, node: Node, begins: bool, now_ns: int) -> None:
+    """Hold a node error-passive."""
+    line.force(node, ErrorState.PASSIVE if begins else None, now_ns)
+
+
+def no_ack(line: Line, node: Node, begins: bool, now_ns: int) -> None:
+    """Keep a node from acknowledging."""
+    line.mute(node, begins, now_ns)
+
+
+def destroy(context: Context) -> LineEffect:
+    """Destroy a share of the transmissions of nodes on the wire."""
+    rate = context.spec.rate if isinstance(context.spec, Corrupt) else 1.0
+
+    def act(line: Line, node: Node, begins: bool, now_ns: int) -> None:
+        line.corrupt(node, rate if begins else 0.0, now_ns)
+
+    return LineEffect(context, act)
+
+
+def mute_and_destroy(context: Context) -> LineEffect:
+    """Have nodes send at a wrong speed: each of their frames is an error to the others."""
+
+    def act(line: Line, node: Node, begins: bool, now_ns: int) -> None:
+        line.corrupt(node, 1.0 if begins else 0.0, now_ns)
+        line.mute(node, begins, now_ns)
+
+    return LineEffect(context, act)
