@@ -143,3 +143,27 @@ def test_an_error_frame_is_told_as_a_bus_error(opened):
 
 def test_several_frames_are_told_in_order(opened):
     assert opened.hear(on_bus(1) + on_bus(2) + on_bus(3)) == b"t0010\rt0020\rt0030\r"
+
+
+@pytest.mark.parametrize(
+    ("can_id", "controller", "flags"),
+    [
+        pytest.param(wire.ERR_CONTROLLER, wire.ERR_TX_WARNING, b"04", id="warning"),
+        pytest.param(wire.ERR_CONTROLLER, wire.ERR_RX_PASSIVE, b"20", id="error-passive"),
+        pytest.param(wire.ERR_CONTROLLER, wire.ERR_ACTIVE, b"00", id="active again"),
+        pytest.param(wire.ERR_ACK | wire.ERR_PROTOCOL, 0, b"80", id="not acknowledged"),
+        pytest.param(wire.ERR_BUS_OFF, 0, b"80", id="bus-off"),
+        pytest.param(wire.ERR_RESTARTED, 0, b"00", id="restarted"),
+    ],
+)
+def test_what_an_error_frame_says_is_in_the_status_flags(opened, can_id, controller, flags):
+    assert opened.hear(on_bus(wire.ERROR | can_id, bytes([0, controller, 0, 0, 0, 0, 0, 0]))) == b""
+    assert opened.feed(b"F\r") == b"F" + flags + b"\r"
+
+
+@pytest.mark.parametrize(
+    ("commands", "takes_part"), [(b"", False), (b"O\r", True), (b"L\r", False), (b"O\rC\r", False)]
+)
+def test_it_takes_part_while_it_is_open_and_not_to_listen_only(adapter, commands, takes_part):
+    adapter.feed(commands)
+    assert adapter.takes_part is takes_part
