@@ -15,6 +15,7 @@ from firmware_sim.device_sections import F1CarSection, GpsSection, LoadSection, 
 from firmware_sim.errors import RequestError, ScenarioError
 from firmware_sim.explain import explained, listed, value_at
 from firmware_sim.faults.kinds import KINDS, AnyFault, fault_keys
+from firmware_sim.rest_bus_section import RestBusSection
 from firmware_sim.section import Name, OnBus, OnPort, Section
 from firmware_sim.serial_sections import (
     FramedSensorSection,
@@ -71,6 +72,7 @@ AnyDevice = (
     | FramedSensorSection
     | ModbusSlaveSection
     | ProcessSection
+    | RestBusSection
     | WindSection
 )  # fmt: skip
 
@@ -112,6 +114,13 @@ def load_scenario(file: Path) -> Scenario:
     except msgspec.ValidationError as error:
         fault = explained(document, str(error), lambda path: _keys(document, path), _tags)
         raise ScenarioError(file, *fault) from None
+    scenario = msgspec.structs.replace(
+        scenario,
+        device=tuple(
+            device.in_folder(file.parent) if isinstance(device, RestBusSection) else device
+            for device in scenario.device
+        ),
+    )
     _check(file, scenario)
     return scenario
 

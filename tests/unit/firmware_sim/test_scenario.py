@@ -115,13 +115,13 @@ def test_an_empty_scenario_has_nothing_in_it(scenario):
         pytest.param(
             "[[device]]\nname='a'\ntype='f2-car'",
             "device[0].type: got 'f2-car', expected one of 'f1-car', 'gps', 'slcan', 'load', "
-            "'framed-sensor', 'modbus-slave', 'process', 'wind'",
+            "'framed-sensor', 'modbus-slave', 'process', 'rest-bus', 'wind'",
             id="unknown type",
         ),
         pytest.param(
             "[[device]]\nname='a'",
             "device[0].type: got nothing, expected one of 'f1-car', 'gps', 'slcan', 'load', "
-            "'framed-sensor', 'modbus-slave', 'process', 'wind'",
+            "'framed-sensor', 'modbus-slave', 'process', 'rest-bus', 'wind'",
             id="no type",
         ),
         pytest.param(
