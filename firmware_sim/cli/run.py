@@ -11,6 +11,8 @@ from firmware_sim.errors import RequestError, ScenarioError
 from firmware_sim.scenario import BusSection, Scenario, load_scenario
 from firmware_sim.simulation import Simulation
 
+MAX_BIT_RATE = 100_000_000
+
 
 @click.command()
 @click.argument("scenario", type=click.Path(path_type=Path))
@@ -67,12 +69,28 @@ def run(
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option(
+    "--bit-rate",
+    type=click.IntRange(0, MAX_BIT_RATE),
+    default=0,
+    metavar="N",
+    help="Have them behave as buses of N bits a second; 0 is unlimited, without errors.",
+)
+@click.option(
+    "--data-bit-rate",
+    type=click.IntRange(0, MAX_BIT_RATE),
+    default=0,
+    metavar="N",
+    help="That of CAN FD frames that switch, if another.",
+)
 @options.seconds
 @options.ready_fd
 @options.die_with_parent
 @options.log_format
 def bus(
     names: tuple[str, ...],
+    bit_rate: int,
+    data_bit_rate: int,
     seconds: float | None,
     ready_fd: int | None,
     die_with_parent: bool,
@@ -83,7 +101,13 @@ def bus(
         options.check_bus_name(name, "NAME")
     if len(set(names)) < len(names):
         raise click.BadParameter("got the same name twice", param_hint="NAME")
-    empty = Scenario(bus=tuple(BusSection(name=name) for name in names))
+    if data_bit_rate and not bit_rate:
+        raise click.BadParameter("got it alone, expected --bit-rate", param_hint="--data-bit-rate")
+    empty = Scenario(
+        bus=tuple(
+            BusSection(name=name, bit_rate=bit_rate, data_bit_rate=data_bit_rate) for name in names
+        )
+    )
     Simulation(empty, log_format=log_format).run(
         seconds=seconds, ready_fd=ready_fd, die_with_parent=die_with_parent
     )
