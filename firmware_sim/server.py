@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import select
@@ -175,8 +176,11 @@ class BusServer:
             self.bus.offer(link.node, data[:whole], self._clock_ns())
 
     def _welcome(self, link: _Link, hello: wire.Hello) -> None:
-        # Always fits: it is the first that goes into the socket.
-        link.sock.send(wire.Welcome(self.bus.name, self.bus.bit_rate).pack(), socket.MSG_NOSIGNAL)
+        welcome = wire.Welcome(self.bus.name, self.bus.bit_rate).pack()
+        # Always fits: it is the first that goes into the socket. Whoever has left again by now is
+        # found out when it is read from; what it sent before is carried.
+        with contextlib.suppress(OSError):
+            link.sock.send(welcome, socket.MSG_NOSIGNAL)
         link.node = Node(
             hello.name,
             own_frames=bool(hello.flags & wire.HelloFlag.OWN_FRAMES),
