@@ -30,6 +30,7 @@ def test_a_short_dip_of_the_oil_pressure_is_no_reason(bench):
 def test_limp_home_outlasts_its_cause(bench):
     bench.set("engine.coolant_temp", 125.0)
     assert bench.expect("EngineStatus.ECU_STATE == 'limp_home'", within="500ms")
+    assert bench.alarms.raised("engine_hot")
     bench.release("engine.coolant_temp")
     assert bench.expect("ENGINE_TEMP < 95", within="100ms")
     assert bench.never("EngineStatus.LIMP_HOME == 0", during="300ms")
