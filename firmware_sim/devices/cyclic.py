@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from random import Random
 from typing import Generic, TypeVar
 
+import numpy as np
 from cantools.database.can import Database, Message
 
 from firmware_sim.devices.encoder import Encoder
@@ -15,6 +15,8 @@ from firmware_sim.devices.inputs import Inputs
 
 COUNTER = "COUNTER"
 """A signal of this name counts the message's frames, round and round."""
+
+_BATCH = 1024
 
 State = TypeVar("State")
 
@@ -91,7 +93,7 @@ class CyclicMessages(Generic[State]):
             raise ValueError(f"got node {node!r}, expected one that sends cyclic messages")
         self._sensors = sensors
         self._inputs = inputs
-        self._random = Random(f"{seed}/{node}")  # noqa: S311 - a simulation, not a secret
+        self._normals = _normals(f"{seed}/{node}")
         self._due: list[tuple[int, int]] = []
 
     @property
@@ -122,16 +124,23 @@ class CyclicMessages(Generic[State]):
         return sampled
 
     def _measure(self, message: Cyclic[State], state: State, now_ns: int) -> list[float]:
-        seen, gauss = self._inputs.seen, self._random.gauss
+        seen, normals = self._inputs.seen, self._normals
         values = []
         for name, read, deviation in message.measured:
             value = read(state)
             if deviation:
-                value += gauss(0.0, deviation)
+                value += deviation * next(normals)
             values.append(seen(name, value, now_ns))
         for name, derive in message.derived:
             values.append(seen(name, derive(self._inputs.last), now_ns))
         return values
+
+
+def _normals(seed: str) -> Iterator[float]:
+    """Yield normally distributed numbers, of mean 0 and deviation 1; many are cheaper than one."""
+    random = np.random.default_rng(list(seed.encode()))
+    while True:
+        yield from random.standard_normal(_BATCH).tolist()
 
 
 def records(sampled: list[Sample[State]], told: Mapping[str, float]) -> list[bytes]:

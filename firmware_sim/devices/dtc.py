@@ -40,11 +40,6 @@ class Monitor:
     hold_ms: int = 100
     limp: bool = True
 
-    def fails(self, values: Mapping[str, float]) -> bool:
-        """Return whether *values*, by input, show the fault; one without a value does not."""
-        value = values.get(self.signal)
-        return value is not None and (value < self.below or value >= self.above)
-
 
 @dataclass(slots=True)
 class TroubleCodes:
@@ -79,7 +74,8 @@ class TroubleCodes:
     def watch(self, values: Mapping[str, float], now_ns: int) -> None:
         """Judge *values*, by input, as they are at *now_ns*."""
         for monitor in self.monitors:
-            if not monitor.fails(values):
+            value = values.get(monitor.signal)
+            if value is None or monitor.below <= value < monitor.above:
                 if self._since_ns:
                     self._since_ns.pop(monitor, None)
                 continue

@@ -172,7 +172,7 @@ class Ecu(Generic[State]):
             self._transport.due_ns,
             self._heard_ns if self._heard else None,
         ]
-        return max(min(moment for moment in moments if moment is not None), self._now_ns)
+        return max(min([moment for moment in moments if moment is not None]), self._now_ns)
 
     # States
 
@@ -218,6 +218,8 @@ class Ecu(Generic[State]):
 
     def _answer(self) -> list[bytes]:
         sent: list[bytes] = []
+        if not self._heard and self._transport.due_ns is None:
+            return sent
         heard, self._heard = self._heard, []
         for can_id, data in heard:
             if can_id != ecu_commands.COMMAND_ID:

@@ -96,13 +96,15 @@ class IsoTp:
     @property
     def due_ns(self) -> int | None:
         """When `step` has something to do."""
+        if not (self._ready or self._sending or self._receiving):
+            return None
         moments = [self._ready_ns] if self._ready else []
         if self._sending:
             following = self._sending.next_ns
             moments.append(self._sending.deadline_ns if following is None else following)
         if self._receiving:
             moments.append(self._receiving.deadline_ns)
-        return min(moments, default=None)
+        return min(moments)
 
     def send(self, message: bytes, now_ns: int) -> None:
         """Begin to send *message*, 1 byte to 4 GiB.
