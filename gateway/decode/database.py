@@ -224,6 +224,8 @@ def _field(path: Path, message: Any, signal: Any) -> Field:  # noqa: ANN401
         expected = f"an integer of at most {_MOST_SWITCH_BITS} bits"
         what = "float" if conversion.is_float else "integer"
         raise DatabaseError(path, where, f"a multiplexer {what} of {signal.length} bits", expected)
+    if signal.start < 0:
+        raise DatabaseError(path, where, f"the start bit {signal.start}", "0 or more")
     if signal.is_multiplexer and abs(scale) < _FINEST_SWITCH:
         # Each number that it stands at would be thousands of raw values; at 0, all of them.
         expected = f"a scale of {_FINEST_SWITCH} or more"

@@ -69,7 +69,7 @@ class LibraryRecording(Recording):
                 except Exception as error:  # noqa: BLE001 - the readers raise all sorts of things
                     going = False
                     where = f"after frame {count + len(rows)}"
-                    got = f"'{str(error) or type(error).__name__}'"
+                    got = _said(error)
                     self.spoil(where, got, f"a sound {self.path.suffix} file", counters)
                 count += len(rows)
                 if rows:
@@ -93,7 +93,7 @@ class LibraryRecording(Recording):
         try:
             reader: can.io.generic.MessageReader = can.LogReader(str(self.path))
         except Exception as error:  # noqa: BLE001 - the readers raise all sorts of things
-            got = f"'{str(error) or type(error).__name__}'"
+            got = _said(error)
             raise RecordingError(self.path, "", got, expected) from None
         return reader
 
@@ -123,6 +123,11 @@ def to_ns(seconds: float) -> int:
     if abs(seconds) < _NS_EXACT_BELOW_S:
         return round(seconds * NS_PER_S)
     return round(seconds * 1e6) * 1000
+
+
+def _said(error: Exception) -> str:
+    """Return the text of *error*, which may have several lines, as one."""
+    return f"'{' '.join(str(error).split()) or type(error).__name__}'"
 
 
 def _channel_name(channel: object) -> str:

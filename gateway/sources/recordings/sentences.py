@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.clock import NS_PER_S
+from gateway.clock import NS_PER_MS, NS_PER_S
 from gateway.counters import Counters
 from gateway.errors import RecordingError
 from gateway.sources.recordings.text import TextFile
@@ -29,6 +29,8 @@ LINE = re.compile(
     rb"(?P<sentence>[$!][A-Z][0-9A-Z]{2,8},.*)"
 )
 _TAG_TIME = re.compile(rb"(?:^|,)c:(\d{1,10}(?:\.\d{1,9})?|\d{13})(?:[,*]|$)")
+_MILLISECOND_DIGITS = 13
+_LATEST_NS = (1 << 63) - 1
 
 
 class SentenceRecording:
@@ -103,10 +105,12 @@ def _split(text: bytes) -> tuple[int | None, bytes]:
     if match is None:
         return None, text
     tagged = _TAG_TIME.search(match["tags"] or b"")
-    if tagged and len(tagged[1]) == 13:
-        return int(tagged[1]) * 1_000_000, match["sentence"]
     stamp = tagged[1] if tagged else match["prefix"]
     if stamp is None:
         return None, match["sentence"]
     seconds, _, fraction = stamp.partition(b".")
-    return int(seconds) * NS_PER_S + int(fraction.ljust(9, b"0")), match["sentence"]
+    if len(seconds) == _MILLISECOND_DIGITS:
+        t_ns = int(seconds) * NS_PER_MS
+    else:
+        t_ns = int(seconds) * NS_PER_S + int(fraction.ljust(9, b"0"))
+    return (t_ns if t_ns <= _LATEST_NS else None), match["sentence"]

@@ -79,3 +79,8 @@ def test_a_limit_that_no_number_can_hold_is_none(decoding):
     made = decoding(MESSAGE, f' SG_ S : 0|8@1+ (1,0) [1|{"9" * 400}] "" E')
     (field,) = made.database.messages[0].fields
     assert (field.minimum, field.maximum) == (1.0, None)
+
+
+def test_a_signal_that_begins_before_its_message_is_refused(tmp_path, can):
+    text = told(tmp_path, can, MESSAGE, ' SG_ S : -3|16@1- (1,0) [0|0] "" E')
+    assert text == "M.S: got the start bit -3, expected 0 or more"

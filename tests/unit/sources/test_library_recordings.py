@@ -150,3 +150,14 @@ def test_a_frame_with_a_time_that_no_clock_shows_is_lost_and_counted(written, fr
     frames, counters = frames_in(open_recording(path))
     assert frames["t_ns"].tolist() == [100_000001000, 101_250000000]
     assert counters == Counters(received=2, lost={"malformed": 2})
+
+
+def test_what_python_can_says_in_several_lines_is_told_in_one(written):
+    path = written(".db")
+    schema = path.read_bytes()
+    assert b"dlc INTEGER" in schema
+    path.write_bytes(schema.replace(b"dlc INTEGER", b'"lc INTEGER', 1))
+    with pytest.raises(RecordingError) as caught:
+        open_recording(path)
+    assert "\n" not in str(caught.value)
+    assert "malformed database schema" in str(caught.value)

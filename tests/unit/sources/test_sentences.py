@@ -46,6 +46,7 @@ def test_what_is_no_sentence_keeps_its_place_in_time_for_the_decoder_to_count(li
         pytest.param("\\c:1690000000*5A\\", 1690000000_000000000, id="tag block"),
         pytest.param("\\s:gps,c:1690000000.5,n:3*5A\\", 1690000000_500000000, id="among tags"),
         pytest.param("\\c:1690000000250*5A\\", 1690000000_250000000, id="in milliseconds"),
+        pytest.param("\\c:169000000.250*5A\\", 169000000_250000000, id="as long, but seconds"),
     ],
 )
 def test_times_in_the_file_are_taken(lines_in, before, t_ns):
@@ -56,3 +57,9 @@ def test_times_in_the_file_are_taken(lines_in, before, t_ns):
 
 def test_a_tag_block_without_a_time_says_no_time(lines_in):
     assert lines_in(f"\\s:gps*5A\\{DEPTH}\n" * 2)[0] == [0, 100_000_000]
+
+
+@pytest.mark.parametrize("late", ["9690000000 ", "\\c:9990000000000*5A\\"])
+def test_a_time_that_no_clock_shows_is_none(lines_in, late):
+    times, _ = lines_in(f"1690000000 {DEPTH}\n{late}{DEPTH}\n")
+    assert times == [1690000000_000000000] * 2
