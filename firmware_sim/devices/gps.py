@@ -10,6 +10,7 @@ from random import Random
 
 from firmware_sim.devices.circuit import METRES_PER_DEGREE
 from firmware_sim.devices.f1_car import F1Car
+from firmware_sim.devices.inputs import Inputs
 
 PERIOD_NS = 100_000_000
 ORIGIN = (52.0690, -1.0220)
@@ -20,7 +21,21 @@ START = datetime(2026, 7, 5, 14, 0, tzinfo=UTC)
 _ALTITUDE_M, _GEOID_M = 153.0, 47.0
 _SATELLITES, _HDOP = 12, 0.8
 _JITTER_M = 0.15
-_KNOTS_PER_MS = 3600.0 / 1852.0
+_KMH_PER_KNOT = 1.852
+_METRES_PER_DEGREE_EAST = METRES_PER_DEGREE * math.cos(math.radians(ORIGIN[0]))
+_HALF = 0.5
+
+
+INPUTS = {
+    "fix": "",
+    "latitude": "deg",
+    "longitude": "deg",
+    "altitude": "m",
+    "speed": "km/h",
+    "course": "deg",
+    "satellites": "",
+}
+"""What it measures; *fix* is 1 with one, 0 without: then it tells the time, but no place."""
 
 
 class Gps:
@@ -31,14 +46,23 @@ class Gps:
         car: The car that it is mounted in.
         seed: Of the receiver's noise.
         start: The time at the simulation's start; UTC unless it says otherwise.
+
+    Attributes:
+        inputs: What it measures.
     """
 
     def __init__(self, name: str, car: F1Car, *, seed: int | str, start: datetime = START) -> None:
         self.name = name
-        self.due_ns = 0
+        self.inputs = Inputs(INPUTS)
         self._car = car
         self._start = start.astimezone(UTC) if start.tzinfo else start
-        self._random = Random(f"{seed}/gps/{name}")  # noqa: S311 - a simulation, not a secret
+        self._seed = f"{seed}/gps/{name}"
+        self.reset(0)
+
+    def reset(self, now_ns: int) -> None:
+        """See `Resettable`."""
+        self._random = Random(self._seed)  # noqa: S311 - a simulation, not a secret
+        self.due_ns = now_ns
 
     def step(self, now_ns: int) -> bytes:
         """See `Device`."""
@@ -47,24 +71,37 @@ class Gps:
         east, north = self._car.circuit.position(state.distance_m)
         north += self._random.gauss(0.0, _JITTER_M)
         east += self._random.gauss(0.0, _JITTER_M)
-        latitude = ORIGIN[0] + north / METRES_PER_DEGREE
-        longitude = ORIGIN[1] + east / (METRES_PER_DEGREE * math.cos(math.radians(ORIGIN[0])))
+
+        def seen(name: str, true: float) -> float:
+            return self.inputs.seen(name, true, now_ns)
+
+        latitude = seen("latitude", ORIGIN[0] + north / METRES_PER_DEGREE)
+        longitude = seen("longitude", ORIGIN[1] + east / _METRES_PER_DEGREE_EAST)
+        altitude = f"{seen('altitude', _ALTITUDE_M):.1f},M,{_GEOID_M:.1f},M"
+        kmh = max(seen("speed", state.speed_kmh), 0.0)
+        course = f"{seen('course', self._car.circuit.course_deg(state.distance_m)) % 360.0:.1f}"
+        satellites = min(max(round(seen("satellites", _SATELLITES)), 0), 99)
         when = self._start + timedelta(microseconds=now_ns // 1000)
-        clock = f"{when:%H%M%S}.{when.microsecond // 10_000:02d}"
-        place = f"{_angle(latitude, 2, 'NS')},{_angle(longitude, 3, 'EW')}"
-        course = f"{self._car.circuit.course_deg(state.distance_m):.1f}"
-        knots = f"{state.speed_ms * _KNOTS_PER_MS:.2f}"
-        altitude = f"{_ALTITUDE_M:.1f},M,{_GEOID_M:.1f},M"
-        return b"".join(
-            map(
-                sentence,
-                (
-                    f"GPGGA,{clock},{place},1,{_SATELLITES:02d},{_HDOP:.1f},{altitude},,",
-                    f"GPRMC,{clock},A,{place},{knots},{course},{when:%d%m%y},,,A",
-                    f"GPVTG,{course},T,,M,{knots},N,{state.speed_kmh:.2f},K,A",
-                ),
+        clock, date = f"{when:%H%M%S}.{when.microsecond // 10_000:02d}", f"{when:%d%m%y}"
+        if seen("fix", 1.0) < _HALF:
+            return _sentences(
+                f"GPGGA,{clock},,,,,0,{satellites:02d},,,M,,M,,",
+                f"GPRMC,{clock},V,,,,,,,{date},,,N",
+                "GPVTG,,T,,M,,N,,K,N",
             )
+        latitude = min(max(latitude, -90.0), 90.0)
+        longitude = (longitude + 180.0) % 360.0 - 180.0
+        place = f"{_angle(latitude, 2, 'NS')},{_angle(longitude, 3, 'EW')}"
+        knots = f"{kmh / _KMH_PER_KNOT:.2f}"
+        return _sentences(
+            f"GPGGA,{clock},{place},1,{satellites:02d},{_HDOP:.1f},{altitude},,",
+            f"GPRMC,{clock},A,{place},{knots},{course},{date},,,A",
+            f"GPVTG,{course},T,,M,{knots},N,{kmh:.2f},K,A",
         )
+
+
+def _sentences(*bodies: str) -> bytes:
+    return b"".join(map(sentence, bodies))
 
 
 def sentence(body: str) -> bytes:

@@ -248,6 +248,37 @@ def test_the_gps_clock_counts_on_from_the_races_start(sentences):
     assert fixes[299].datetime.isoformat() == "2026-07-05T14:00:29.900000+00:00"
 
 
+def gps_with(**values):
+    """The three sentences at the start, parsed, of a GPS with these inputs set."""
+    gps = Gps("gps", F1Car(1), seed=1)
+    for name, value in values.items():
+        gps.inputs.set(name, value)
+    return [pynmea2.parse(line) for line in gps.step(0).decode("ascii").splitlines()]
+
+
+def test_what_the_gps_measures_can_be_set():
+    gga, rmc, vtg = gps_with(
+        latitude=-33.5, longitude=151.25, altitude=12.5, speed=185.2, course=271.5, satellites=5
+    )
+    assert (gga.latitude, gga.longitude) == (rmc.latitude, rmc.longitude) == (-33.5, 151.25)
+    assert (gga.altitude, gga.num_sats) == (12.5, "05")
+    assert (rmc.spd_over_grnd, rmc.true_course) == (100.0, 271.5)
+    assert (vtg.spd_over_grnd_kmph, vtg.true_track) == (185.2, 271.5)
+
+
+def test_a_gps_without_a_fix_tells_the_time_and_no_place():
+    gga, rmc, vtg = gps_with(fix=0, satellites=2)
+    assert (gga.gps_qual, gga.num_sats, gga.lat) == (0, "02", "")
+    assert (rmc.status, rmc.lat, rmc.spd_over_grnd) == ("V", "", None)
+    assert rmc.datetime.isoformat() == "2026-07-05T14:00:00+00:00"
+    assert vtg.true_track is None
+
+
+def test_a_place_beyond_the_globe_is_told_as_the_nearest():
+    gga, _, _ = gps_with(latitude=95.0, longitude=190.0)
+    assert (gga.latitude, gga.longitude) == (90.0, -170.0)
+
+
 def test_a_sentence_is_framed_as_nmea_0183_says():
     # The example of the checksum in many receivers' manuals.
     body = "GPGLL,5300.97914,N,00259.98174,E,125926,A"
