@@ -1,10 +1,12 @@
 """The car's physics and what its ECUs and GPS make of it, in simulated time only."""
 
 import math
+import re
 from functools import reduce
 from importlib.resources import as_file, files
 from itertools import pairwise
 from operator import xor
+from pathlib import Path
 
 import cantools
 import numpy as np
@@ -14,6 +16,7 @@ import pytest
 from firmware_sim import wire
 from firmware_sim.devices.circuit import Circuit
 from firmware_sim.devices.ecu import BOOT_NS
+from firmware_sim.devices.ecu_commands import Opcode, Status
 from firmware_sim.devices.f1_car import STEP_NS, F1Car
 from firmware_sim.devices.f1_ecus import ECUS, f1_database, f1_ecus
 from firmware_sim.devices.gps import ORIGIN, Gps, sentence
@@ -283,3 +286,19 @@ def test_a_sentence_is_framed_as_nmea_0183_says():
     # The example of the checksum in many receivers' manuals.
     body = "GPGLL,5300.97914,N,00259.98174,E,125926,A"
     assert sentence(body) == b"$GPGLL,5300.97914,N,00259.98174,E,125926,A*28\r\n"
+
+
+def test_every_fault_and_command_stands_on_the_simulators_page():
+    page = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text()
+    for ecu in ECUS:
+        for monitor in ecu.monitors:
+            [row] = [
+                line for line in page.splitlines() if re.match(rf"\|.*\b{monitor.code}\b", line)
+            ]
+            assert ecu.name in row
+            held = f"| {monitor.hold_ms} ms | {'yes' if monitor.limp else 'no'} |"
+            assert held in row
+    for opcode in Opcode:
+        assert f"| {opcode.value} `{opcode.name.lower()}` |" in page
+    for status in Status:
+        assert f"{status.value} `{status.name.lower()}`" in page
