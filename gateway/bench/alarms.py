@@ -56,27 +56,35 @@ class Alarms:
         """Tell whether the alarm, which was on in this test, is off or goes off likewise."""
         return self._look(rule, within, AlarmKind.CLEARED)
 
-    def none(self, during: str = "0s") -> Outcome:
-        """Tell whether no alarm has been on since the test began, nor goes on *during*."""
+    def none(self, *rules: str, during: str = "0s") -> Outcome:
+        """Tell whether no alarm has been on since the test began, nor goes on *during* a time.
+
+        Args:
+            rules: The names of those that count; all where none is given.
+            during: From now on.
+        """
+        meant = {self._rule(name).index for name in rules or self._rules}
         until_ns = self._rig.clock.monotonic_ns() + parse_duration(during)
+
+        def raised() -> list[np.void]:
+            return [
+                alarm
+                for alarm in self._rig.observer.alarms
+                if alarm["kind"] == AlarmKind.RAISED and alarm["rule"] in meant
+            ]
+
         if parse_duration(during):
-            self._looker.wait(until_ns, lambda: bool(self._rig.observer.alarms))
+            self._looker.wait(until_ns, lambda: bool(raised()))
         else:
             self._rig.pump(0)
-        raised = [each for each in self._rig.observer.alarms if each["kind"] == AlarmKind.RAISED]
-        first = raised[0] if raised else None
-        seen = "none" if first is None else ", ".join(map(self._text, raised[:5]))
-        return self._note(
-            self._outcome(
-                first is None,
-                "no alarm",
-                seen,
-                self._timeline.begin_ns,
-                until_ns,
-                None if first is None else int(first["t_ns"]),
-                None if first is None else self._rig.observer.rules[int(first["rule"])],
-            )
-        )
+        found = raised()
+        begin_ns = self._timeline.begin_ns
+        what = f"no alarm {', '.join(rules)}".rstrip()
+        if not found:
+            return self._note(self._outcome(True, what, "none", begin_ns, until_ns, None, None))
+        seen = ", ".join(map(self._text, found[:5]))
+        first_ns, rule = int(found[0]["t_ns"]), self._rig.observer.rules[int(found[0]["rule"])]
+        return self._note(self._outcome(False, what, seen, begin_ns, until_ns, first_ns, rule))
 
     def _look(self, name: str, within: str, kind: AlarmKind) -> Outcome:
         rule = self._rule(name)
