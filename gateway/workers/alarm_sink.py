@@ -96,18 +96,22 @@ class AlarmSink:
         What that one had read and not committed comes again. Some of it may be written already:
         those lines are read back, and not written twice.
         """
-        numbers, output = self._row.numbers, self._output
+        numbers, output, facts = self._row.numbers, self._output, self._row.read_facts()
         self._before = int(numbers["delivered"]), int(numbers["lost"])
-        self._missed = self._uncommitted = 0
+        self._missed = facts.get("missed", 0)
+        self._uncommitted = 0
         # What an analyzer that was killed says again comes twice, and leaves once.
         self._taken = self._left = 0
-        self._repeated = int(self._row.read_facts().get("repeated", 0))
+        self._repeated = facts.get("repeated", 0)
         self._written: set[bytes] = set()
         if not numbers["produced"]:
             numbers["produced"] = output.mark() + 1
-        elif lines := output.lines_since(int(numbers["produced"]) - 1):
-            self._written.update(lines)
-            self._before = max(self._before[0], len(lines)), self._before[1]
+        # Without the facts, which a kill can tear, from the beginning.
+        mark, delivered = facts.get("committed", (int(numbers["produced"]) - 1, 0))
+        lines = output.lines_since(mark)
+        self._written.update(lines)
+        self._before = max(self._before[0], delivered + len(lines)), self._before[1]
+        self._at_commit = {"committed": (mark, delivered), "repeated": self._repeated}
 
     def _drain(self, timeout_ns: int) -> bool:
         """Take all events there are, waiting for the first; return whether the stream ended."""
@@ -147,6 +151,13 @@ class AlarmSink:
             self._alarms.commit()
             self._uncommitted = 0
             self._written.clear()
+            self._note_commit()
+
+    def _note_commit(self) -> None:
+        """Note for a successor where the lines begin that may belong to events it gets again."""
+        mark, delivered = self._output.mark(), self._before[0] + self._output.written
+        repeated = self._repeated + self._taken - self._left - len(self._merge)
+        self._at_commit = {"committed": (mark, delivered), "repeated": repeated}
 
     def _report(self, now_ns: int) -> None:
         output, numbers = self._output, self._row.numbers
@@ -155,13 +166,8 @@ class AlarmSink:
         numbers["lost"] = lost + output.lost
         numbers["received"] = numbers["delivered"] + numbers["lost"]
         waiting = output.pending + len(self._merge)
-        repeated = self._repeated + self._taken - self._left - len(self._merge)
-        facts = {
-            "waiting": waiting,
-            "missed": self._missed,
-            "repeated": repeated,
-            "error": output.error,
-        }
+        facts = {"waiting": waiting, "missed": self._missed, "error": output.error}
+        facts |= self._at_commit
         if facts != self._facts:
             self._row.write_facts(facts)
             self._facts = facts

@@ -150,7 +150,12 @@ def flush(port):
 
 
 def pid_of(bench, name):
-    return next(each["pid"] for each in bench.status()["processes"] if each["name"] == name)
+    """Return the process's id, once it runs: it may just be about to be started again."""
+
+    def pid(status):
+        return next(each["pid"] for each in status["processes"] if each["name"] == name)
+
+    return pid(bench.until(pid)[0])
 
 
 def settled(bench, sent):
