@@ -1,25 +1,17 @@
-"""Two CAN controllers on one bus."""
+"""Two CAN controllers on one bus, and one that the test plays."""
 
 from __future__ import annotations
 
+import mmap
 import os
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 BIT_RATE = 500_000
-
-
-def controllers() -> list[str]:
-    """Return the interfaces here that belong to a device, unlike vcan."""
-    type_of_can = "280"  # ARPHRD_CAN
-    return sorted(
-        link.name
-        for link in Path("/sys/class/net").iterdir()
-        if (link / "device").exists() and (link / "type").read_text().strip() == type_of_can
-    )
 
 
 def pytest_runtest_setup(item):
@@ -28,10 +20,18 @@ def pytest_runtest_setup(item):
         pytest.skip("needs two CAN controllers on one bus: `make test-controller` emulates them")
 
 
-def ip(*arguments: str) -> str:
+def ip(*arguments: str, commands: str = "") -> str:
     """Run `ip` and return its output; raises CalledProcessError with what it says."""
     command = ["ip", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    done = subprocess.run(
+        command, input=commands, check=True, capture_output=True, text=True, timeout=60
+    )
+    return done.stdout
+
+
+def set_links(*changes: str) -> None:
+    """Do what ``ip link set`` does; all by one process, which takes a second to start here."""
+    ip("-batch", "-", commands="".join(f"link set {change}\n" for change in changes))
 
 
 class Controller:
@@ -39,17 +39,28 @@ class Controller:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.down()
-        self.up()
+        self.up_again()
 
     def up(self, *settings: str) -> None:
-        statistics = Path("/sys/class/net") / self.name / "statistics"
-        self._sent_before = int((statistics / "tx_packets").read_text())
-        ip("link", "set", self.name, "txqueuelen", "1000")
-        ip("link", "set", self.name, "up", "type", "can", "bitrate", str(BIT_RATE), *settings)
+        self._change(f"up type can bitrate {BIT_RATE} {' '.join(settings)}")
+
+    def up_again(self, *settings: str) -> None:
+        """Take it down and up, with these settings."""
+        self._change(
+            "down", "txqueuelen 1000", f"up type can bitrate {BIT_RATE} {' '.join(settings)}"
+        )
 
     def down(self) -> None:
-        ip("link", "set", self.name, "down")
+        self._change("down")
+
+    def _change(self, *changes: str) -> None:
+        statistics = Path("/sys/class/net") / self.name / "statistics"
+        self._sent_before = int((statistics / "tx_packets").read_text())
+        set_links(*(f"{self.name} {change}" for change in changes))
+
+    def restart(self) -> None:
+        """Restart it after it went bus-off, as somebody at a keyboard does."""
+        self._change("type can restart")
 
     def details(self) -> str:
         """Return what `ip -details -statistics link` says."""
@@ -71,7 +82,56 @@ class Controller:
 @pytest.fixture
 def bus():
     """The two controllers, can0 and can1, both up."""
-    both = [Controller(name) for name in controllers()]
+    both = [Controller("can0"), Controller("can1")]
     yield both
-    for controller in both:
-        controller.down()
+    set_links("can0 down", "can1 down")
+
+
+class PlayedController(Controller):
+    """A controller that the test plays: it says what its SJA1000's registers are to tell."""
+
+    STATUS, INTERRUPTS, ERROR_CODE, RECEIVE_ERRORS, SEND_ERRORS = 2, 3, 12, 14, 15
+
+    ERROR_WARNING_INTERRUPT, BUS_ERROR_INTERRUPT = 0x04, 0x80
+    BUS_OFF, WARNING = 0x80, 0x40
+    MISSING_ACKNOWLEDGEMENT, STUFF_ERROR = 0xD9, 0xA4
+
+    def __init__(self, name: str, interrupt: Callable[[], None]) -> None:
+        super().__init__(name)
+        self._interrupt = interrupt
+        with open("/run/can2-registers", "r+b") as memory:
+            self._registers = mmap.mmap(memory.fileno(), mmap.PAGESIZE)
+
+    def tell(self, interrupts: int, **registers: int) -> None:
+        """Have the driver called, by an interrupt for these reasons and with these registers."""
+        for name, value in registers.items():
+            self._registers[getattr(self, name)] = value
+        # Unlike a controller's, these do not go away by being read. The driver gives up after
+        # twenty times: it makes so many error frames, which are alike but for the first.
+        self._registers[self.INTERRUPTS] = interrupts
+        self._interrupt()
+        self._registers[self.INTERRUPTS] = 0
+
+    def close(self) -> None:
+        self.down()
+        self._registers[self.STATUS] = 0
+        self._registers.close()
+
+
+@pytest.fixture
+def played(bus):
+    """The third controller, can2, which is up, and alone on its bus."""
+    first, second = bus
+
+    def interrupt() -> None:
+        # Its interrupt is can0's, and has been handled when what can0 sent is there.
+        with first.join() as sender, second.join() as receiver:
+            receiver.settimeout(30)
+            sender.send(bytes(16))
+            receiver.recv(72)
+            sender.send(bytes(16))
+            receiver.recv(72)
+
+    made = PlayedController("can2", interrupt)
+    yield made
+    made.close()

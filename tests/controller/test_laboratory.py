@@ -27,7 +27,7 @@ def test_a_frame_goes_from_one_controller_to_the_other(bus):
 
 def test_the_bit_rate_is_set_only_while_the_link_is_down(bus):
     first, _ = bus
-    with pytest.raises(subprocess.CalledProcessError, match="exit status 2"):
+    with pytest.raises(subprocess.CalledProcessError, match="exit status 1"):
         first.up("bitrate", "250000")
     first.down()
     first.up("bitrate", "250000")

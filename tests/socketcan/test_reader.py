@@ -5,6 +5,7 @@ import os
 import select
 import struct
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -178,8 +179,10 @@ def test_times_are_those_at_which_the_kernel_saw_the_frames(opened, node):
     for n in range(3):
         node.send(classic(n))
         times.append(time.monotonic_ns())
-    frames = opened.read_all()
     error_ns = MAY_BE_INTERRUPTED_NS
+    # A frame that is stamped by who reads it is stamped too late.
+    select.select([], [], [], 5 * error_ns / NS_PER_S)
+    frames = opened.read_all()
     for frame, before, after in zip(frames, times, times[1:], strict=False):
         assert before - error_ns <= frame["t_ns"] <= after + error_ns
     assert len(frames) == 3
@@ -329,7 +332,9 @@ def test_without_privilege_it_is_read_all_the_same(open_reader, node, caplog):
     finally:
         os.seteuid(0)
     assert opened.reader.tier == "recvmmsg"
-    assert "the kernel keeps" in caplog.text
+    allowed = int(Path("/proc/sys/net/core/rmem_max").read_text())
+    room = 2 * min(allowed, raw_socket.WANTED_BUFFER) // raw_socket.BYTES_A_FRAME
+    assert f"the kernel keeps {room} frames" in caplog.text
     assert "net.core.rmem_max" in caplog.text
     node.send(classic(5))
     assert opened.read()["can_id"].tolist() == [5]
