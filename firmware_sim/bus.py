@@ -177,7 +177,9 @@ class Bus:
         if self.line:
             self.line.offer(sender, wire.to_bus(data, now_ns), now_ns)
             return
-        self._last_ns = now_ns = max(now_ns, self._last_ns)
+        if now_ns < self._last_ns:
+            now_ns = self._last_ns
+        self._last_ns = now_ns
         block = wire.to_bus(data, now_ns)
         count = len(block) // wire.RECORD_SIZE
         sender.sent += count

@@ -62,6 +62,16 @@ def test_a_frame_carries_the_time_at_which_it_was_on_the_bus():
     assert np.frombuffer(b.queue[0], wire.RECORD)["t_ns"].tolist() == [123_456_789]
 
 
+def test_stamps_do_not_go_back_for_a_frame_that_was_sent_earlier_and_told_later():
+    bus = Bus("can0")
+    a, b, c = join(bus, "a", "b", "c")
+    bus.offer(a, frames(1), 200)
+    bus.offer(b, frames(2), 100)
+    bus.offer(a, frames(3), 300)
+    stamps = np.frombuffer(b"".join(c.queue), wire.RECORD)["t_ns"]
+    assert stamps.tolist() == [200, 200, 300]
+
+
 def test_a_node_that_joins_later_gets_what_is_sent_from_then_on():
     bus = Bus("can0")
     [a] = join(bus, "a")

@@ -141,6 +141,15 @@ def test_the_lowest_id_of_those_that_wait_goes_first(fleet):
     assert bus.ids("listener") == [0x100, 0x200, 0x300]
 
 
+def test_a_frame_offered_at_the_same_moment_takes_part_although_the_bus_has_looked_before(fleet):
+    bus = fleet("a", "b", "listener")
+    bus.offer("a", 0x300)
+    bus.bus.advance(START)
+    bus.offer("b", 0x100)
+    bus.bus.advance(START + SECOND)
+    assert bus.ids("listener") == [0x100, 0x300]
+
+
 def test_a_frame_that_has_begun_is_not_interrupted_by_a_lower_id(fleet):
     bus = fleet("a", "b", "listener")
     bus.offer("a", 0x300, at=START)
@@ -661,7 +670,11 @@ def test_load_is_the_share_of_the_last_second_that_the_bus_was_busy(fleet):
         bus.offer("a", 0x555, at=START + n * 10 * MS)
     bus.bus.advance(START + SECOND)
     assert bus.bus.load == pytest.approx(100 * frame / MBIT)
-    bus.bus.advance(START + 3 * SECOND)
+    for n in range(50):
+        bus.offer("a", 0x555, at=START + SECOND + n * 10 * MS)
+    bus.bus.advance(START + 2 * SECOND)
+    assert bus.bus.load == pytest.approx(50 * frame / MBIT)
+    bus.bus.advance(START + 4 * SECOND)
     assert bus.bus.load == 0.0
 
 
