@@ -120,6 +120,19 @@ def test_the_state_of_a_bus_is_said_once_and_its_end_once(follow, adapter, state
     assert said() == [f"link {state}", f"link no longer {state}"]
 
 
+@pytest.mark.parametrize("state", ["bus-off", "error-passive"])
+def test_a_state_that_began_before_the_link_was_opened_is_said(follow, adapter, state, said):
+    begins, ends = BEGINS_AND_ENDS[state]
+    adapter.say(*begins)
+    while ask_for_link(adapter.name).state < ControllerState.ERROR_PASSIVE:
+        os.sched_yield()
+    with follow(adapter.name) as following:
+        following.until(state)
+        adapter.say(*ends)
+        following.until()
+    assert said() == [f"link {state}", f"link no longer {state}"]
+
+
 def test_the_kernel_is_asked_for_the_state_of_a_controller(adapter, vcan):
     states = ControllerState
     assert ask_for_link(adapter.name).state == states.ERROR_ACTIVE

@@ -4,6 +4,7 @@ import can
 import pytest
 
 from gateway.clock import NS_PER_S
+from gateway.config.load import load_config
 from gateway.config.model import CanConfig, Config
 from gateway.signals import SignalTable
 from gateway.sources.can_bus import CanSource
@@ -16,6 +17,20 @@ BO_ 256 Engine: 1 ECU
 BO_ 2566844672 Group: 1 ECU
  SG_ SPEED : 0|8@1+ (1,0) [0|0] "" ECU
 """
+
+
+@pytest.mark.parametrize(
+    ("written", "filters"),
+    [
+        ("", ()),
+        ('filters = "wanted"', "wanted"),
+        ('filters = ["123:7FF", "200~700"]', ("123:7FF", "200~700")),
+    ],
+)
+def test_filters_are_written_as_a_word_or_as_a_list(tmp_path, written, filters):
+    file = tmp_path / "car.toml"
+    file.write_text(f'[[source]]\nname = "car"\ntype = "can"\nchannel = "can0"\n{written}\n')
+    assert load_config(file).source[0].filters == filters
 
 
 @pytest.fixture

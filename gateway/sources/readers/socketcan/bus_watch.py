@@ -98,7 +98,7 @@ class BusWatch:
         """Look at what has come: at least one frame, their times in order."""
         ids = frames["can_id"]
         if not np.bitwise_or.reduce(ids) & CanId.ERROR:
-            self._take_traffic(int(frames["t_ns"][-1]))
+            self._take_traffic(frames[-1:])
             return
         is_error = ids & CanId.ERROR != 0
         errors = frames[is_error]
@@ -110,7 +110,7 @@ class BusWatch:
         )
         if len(errors) < len(frames):
             last = int(np.flatnonzero(~is_error)[-1])
-            self._take_traffic(int(frames["t_ns"][last]))
+            self._take_traffic(frames[last : last + 1])
             lacks &= np.flatnonzero(is_error) > last
         if lacks.any():
             self._lacks += int(np.count_nonzero(lacks))
@@ -161,9 +161,12 @@ class BusWatch:
     def _has_word(self) -> bool:
         return self._facts is not None and self._facts.state is not None
 
-    def _take_traffic(self, t_ns: int) -> None:
+    def _take_traffic(self, last: Frames) -> None:
         """A frame was on the bus, so somebody is there; and we are."""
         self._lacks = 0
+        if not (self._alone.holds or self._bus_off.holds or self._stuck_ns is not None):
+            return  # as nearly always
+        t_ns = int(last["t_ns"][0])
         self._alone.set(False, t_ns)
         if self._stuck_ns is not None:
             self._stuck_ns = t_ns
