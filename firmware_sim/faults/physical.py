@@ -16,7 +16,8 @@ Act = Callable[[Line, Node, bool, int], None]
 class LineEffect:
     """A fault on the wire, or at the controllers of nodes.
 
-    It counts the nodes that it was put on, and the transmissions that fail meanwhile.
+    It counts the nodes that it was put on, and the transmissions that fail, or are discarded,
+    meanwhile.
 
     Args:
         context: Its circumstances.
@@ -29,27 +30,29 @@ class LineEffect:
         self._act = act
         self._line: BusLine = context.target.line
         self._counted = 0
-        self._errors: int | None = None
+        self._failed: int | None = None
         self._nodes: list[Node] = []
 
     @property
     def count(self) -> int:
         """See `Effect`."""
-        errors = 0 if self._errors is None else self._line.bus.errors - self._errors
-        return self._counted + errors
+        return self._counted + (0 if self._failed is None else self._failures() - self._failed)
 
     def start(self, _now_ns: int) -> None:
         """See `Effect`."""
-        self._errors = self._line.bus.errors
         # Those that are there now: the nodes of a bus come and go.
         self._nodes = list(self._context.target.nodes) or list(self._line.bus.nodes)
+        self._failed = self._failures()
         self._counted += len(self._nodes)
         self._all(begins=True)
 
     def stop(self, _now_ns: int) -> None:
         """See `Effect`."""
-        self._counted, self._errors = self.count, None
+        self._counted, self._failed = self.count, None
         self._all(begins=False)
+
+    def _failures(self) -> int:
+        return self._line.bus.errors + sum(node.unsent for node in self._nodes)
 
     def _all(self, *, begins: bool) -> None:
         line = self._line.bus.line

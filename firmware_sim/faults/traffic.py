@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Protocol
 
 from firmware_sim.faults.effect import Context
@@ -129,18 +130,30 @@ class Thin(TrafficFilter):
 
 
 class Late(TrafficFilter):
-    """Everything is sent later."""
+    """Everything is sent later; what is still under way at the fault's end, then."""
+
+    def __init__(self, context: Context, tap: Tap) -> None:
+        super().__init__(context, tap)
+        assert isinstance(context.spec, Delayed)  # noqa: S101 - so is the table
+        self._delay_ns = duration_ns(context.spec.delay)
+        self._under_way: deque[list[bytes]] = deque()
 
     def alter(self, units: list[bytes], now_ns: int) -> list[bytes]:
         """See `Filter`."""
-        spec = self.context.spec
-        assert isinstance(spec, Delayed)  # noqa: S101 - so is the table
-        self.count += len(units)
         if units:
-            self.tap.schedule.at(
-                now_ns + duration_ns(spec.delay), lambda at_ns: self.tap.forward(units, self, at_ns)
-            )
+            self.count += len(units)
+            self._under_way.append(units)
+            self.tap.schedule.at(now_ns + self._delay_ns, self._arrive)
         return []
+
+    def end(self, now_ns: int) -> None:
+        """See `TrafficFilter`."""
+        while self._under_way:
+            self._arrive(now_ns)
+
+    def _arrive(self, now_ns: int) -> None:
+        if self._under_way:
+            self.tap.forward(self._under_way.popleft(), self, now_ns)
 
 
 class LooseContact(TrafficFilter):

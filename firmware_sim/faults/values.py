@@ -47,7 +47,7 @@ class ValueEffect:
 
 def stuck(context: Context) -> Distortion:
     """Keep the value seen last; before there was one, the first."""
-    kept = _inputs(context).last.get(context.target.input)
+    kept = _last(context)
 
     def distort(value: float, _now_ns: int) -> float:
         nonlocal kept
@@ -88,8 +88,7 @@ def slow(context: Context) -> Distortion:
     spec = context.spec
     assert isinstance(spec, Slow)  # noqa: S101 - so is the table
     constant_ns = max(duration_ns(spec.delay), 1)
-    seen: float | None = None
-    latest_ns = 0
+    seen, latest_ns = _last(context), context.rig.schedule.now_ns
 
     def distort(value: float, now_ns: int) -> float:
         nonlocal seen, latest_ns
@@ -109,6 +108,8 @@ def delayed(context: Context) -> Distortion:
     assert isinstance(spec, Delayed)  # noqa: S101 - so is the table
     delay_ns = duration_ns(spec.delay)
     history: deque[tuple[int, float]] = deque()
+    if (before := _last(context)) is not None:
+        history.append((context.rig.schedule.now_ns, before))
 
     def distort(value: float, now_ns: int) -> float:
         history.append((now_ns, value))
@@ -129,6 +130,11 @@ def intermittent(context: Context) -> Distortion:
         return spec.value if windows.open_at(now_ns) else value
 
     return distort
+
+
+def _last(context: Context) -> float | None:
+    """Return what the device saw last; None before it has seen anything."""
+    return _inputs(context).last.get(context.target.input)
 
 
 def _inputs(context: Context) -> Inputs:
