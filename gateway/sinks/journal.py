@@ -99,9 +99,9 @@ class Journal(LineOutput):
         return os.pread(self._fd, TAIL_SIZE, begin).splitlines(keepends=True)
 
     def close(self) -> None:
-        """Try the waiting lines once more, then close. Closing twice is allowed."""
+        """See `LineOutput.close`. Closing twice is allowed."""
         if self._pending:
-            self.write()
+            super().close()
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None

@@ -79,8 +79,10 @@ class LineOutput(ABC):
         return []
 
     def close(self) -> None:
-        """Try the waiting lines once more."""
+        """Try the waiting lines once more; those that even then find no room are lost."""
         self.write()
+        self.lost += len(self._pending)
+        self._pending.clear()
 
     @abstractmethod
     def _append(self, data: bytes) -> None:

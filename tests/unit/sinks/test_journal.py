@@ -232,6 +232,15 @@ def test_beyond_the_limit_the_newest_are_lost_and_counted(path, event):
     assert path.read_bytes() == b"".join(map(event, [1, 2, 3]))
 
 
+def test_what_waits_when_the_journal_is_closed_on_a_full_disk_is_lost_and_counted(path, event):
+    journal = Journal(path)
+    with room_for(0):
+        assert not journal.write(map(event, [1, 2]))
+        journal.close()
+    assert (journal.written, journal.pending, journal.lost) == (0, 0, 2)
+    assert path.read_bytes() == b""
+
+
 def test_a_disk_without_room_for_a_new_file_does_not_keep_the_gateway_from_starting(
     path, event, mocker
 ):
