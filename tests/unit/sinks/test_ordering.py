@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.clock import NS_PER_MS
@@ -111,6 +111,7 @@ def drives(draw):
     return length, analyzers, [alarms((0, *event)) for event in sorted(events)]
 
 
+@settings(deadline=None)
 @given(drive=drives(), data=st.data())
 def test_events_of_analyzers_that_lag_and_are_killed_leave_in_the_order_of_one(drive, data):
     length, analyzers, events = drive
