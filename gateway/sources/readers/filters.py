@@ -17,6 +17,7 @@ MOST = 512
 INVERTED = 0x20000000
 """CAN_INV_FILTER of <linux/can.h>, in an id: what does not match passes. No data frame has it."""
 
+_ERROR = int(CanId.ERROR)  # numpy takes 10 us to make a number of an IntFlag
 _ID_BITS = 0x7FF
 _EXTENDED_ID_BITS = 0x1FFFFFFF
 _GROUP_BITS = 0x03FFFF00  # see `parameter_group`
@@ -76,7 +77,7 @@ class FrameFilters:
 
     def passes(self, ids: NDArray[np.uint32]) -> NDArray[np.bool_]:
         """Tell of each id, as in ``FRAME["can_id"]``, whether it passes."""
-        passing: NDArray[np.bool_] = ids & CanId.ERROR != 0
+        passing: NDArray[np.bool_] = ids & _ERROR != 0
         for (mask, inverted), wanted in self._by_mask.items():
             if inverted:
                 for can_id in wanted:

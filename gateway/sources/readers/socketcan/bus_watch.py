@@ -27,6 +27,7 @@ QUIET_NS = 5 * NS_PER_S
 FLOOD = 100
 """Error frames within a second. A bus that is well has less than one an hour."""
 
+_ERROR = int(CanId.ERROR)  # numpy takes 10 us to make a number of an IntFlag
 _ARBITRATION_LOST = 0x002  # another frame went first; nothing is wrong
 _CONTROLLER = 0x004
 _PROTOCOL = 0x008
@@ -97,10 +98,10 @@ class BusWatch:
     def take(self, frames: Frames) -> None:
         """Look at what has come: at least one frame, their times in order."""
         ids = frames["can_id"]
-        if not np.bitwise_or.reduce(ids) & CanId.ERROR:
+        if not np.bitwise_or.reduce(ids) & _ERROR:
             self._take_traffic(frames[-1:])
             return
-        is_error = ids & CanId.ERROR != 0
+        is_error = ids & _ERROR != 0
         errors = frames[is_error]
         self._take_states(errors)
         self._count(errors["t_ns"], errors["can_id"])
@@ -191,7 +192,7 @@ class BusWatch:
     def _count(self, times: _Times, about: NDArray[np.uint32]) -> None:
         """See whether so many have come within a second."""
         self._error_ns = int(times[-1])
-        wrong = about & ~np.uint32(CanId.ERROR | _ARBITRATION_LOST) != 0
+        wrong = about & ~np.uint32(_ERROR | _ARBITRATION_LOST) != 0
         recent = np.append(self._recent, times[wrong])
         took_ns = recent[FLOOD - 1 :] - recent[: 1 - FLOOD]
         dense = np.flatnonzero(took_ns <= NS_PER_S)

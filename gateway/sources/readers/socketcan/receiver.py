@@ -31,6 +31,11 @@ _HEAD["origin"][1] = Origin.KERNEL
 _KEEP_HEAD, _SET_HEAD = _HEAD.view(np.uint64).reshape(2, -1)[:, 1]
 """The word before the data: keep id and length alone, and say who stamped it."""
 
+# As plain numbers: numpy takes 10 us to make one of an IntFlag.
+_FD = int(FrameFlag.FD)
+_TRANSMITTED = np.uint8(FrameFlag.TRANSMITTED)
+_FLAGS_ON_THE_BUS = int(FrameFlag.BIT_RATE_SWITCH | FrameFlag.ERROR_STATE)
+
 
 class Receiver(Protocol):
     """An open way to get frames from one interface.
@@ -127,12 +132,12 @@ class Rows:
             return
         is_fd = sizes == FD_SIZE
         np.minimum(length, np.where(is_fd, 64, 8), out=length, casting="unsafe")
-        flags = self._flags[:count] & (FrameFlag.BIT_RATE_SWITCH | FrameFlag.ERROR_STATE)
+        flags = self._flags[:count] & _FLAGS_ON_THE_BUS
         head &= _KEEP_HEAD
         head |= _SET_HEAD
-        self._flags[:count] = np.where(is_fd, flags | FrameFlag.FD, 0)
+        self._flags[:count] = np.where(is_fd, flags | _FD, 0)
         self._data[:count] &= KEEP[length]
 
     def mark_sent(self, sent: NDArray[np.bool_]) -> None:
         """Say of those of the first frames that this host has sent them."""
-        self._flags[: len(sent)] |= sent * np.uint8(FrameFlag.TRANSMITTED)
+        self._flags[: len(sent)] |= sent * _TRANSMITTED
