@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from firmware_sim.bus import Bus
 from firmware_sim.device_sections import F1CarSection, GpsSection, SlcanSection
-from firmware_sim.devices.base import Device, Listener
+from firmware_sim.devices.base import Device, Listener, Selective
 from firmware_sim.devices.f1_car import F1Car
 from firmware_sim.devices.gps import Gps
 from firmware_sim.errors import RequestError
@@ -159,7 +159,12 @@ class Assembly:
 
     def _on_bus(self, device: Device, bus: str, member: Member, group: object = None) -> None:
         line = self._rig.lines[bus]
-        outlet = BusOutlet(line.bus, device.name, listens=isinstance(device, Listener))
+        outlet = BusOutlet(
+            line.bus,
+            device.name,
+            listens=isinstance(device, Listener),
+            accepts=device.accepts if isinstance(device, Selective) else None,
+        )
         place = self._rig.schedule.add(device, outlet, carrier=line, group=group)
         line.attach(outlet, place)
         member.places.append(place)

@@ -237,6 +237,10 @@ class Bus:
         return [NodeReport.of(node) for node in self._joined]
 
     def _deliver(self, node: Node, block: memoryview | bytes, now_ns: int) -> None:
+        if node.accepts is not None:
+            block = wire.of_ids(block, node.accepts)
+            if not block:
+                return
         if node.overrun:
             count = len(block) // wire.RECORD_SIZE
             node.lost += count

@@ -18,15 +18,23 @@ class BusOutlet:
         bus: The bus.
         name: The device's name on it.
         listens: Whether it gets what others send, by `take`.
+        accepts: Of what ids, None for all.
 
     Attributes:
         bus: The bus.
         node: The device's node: its counters, its state; what faults on the line work on.
     """
 
-    def __init__(self, bus: Bus, name: str, *, listens: bool = False) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        name: str,
+        *,
+        listens: bool = False,
+        accepts: frozenset[int] | None = None,
+    ) -> None:
         self.bus = bus
-        self.node = Node(name, receives=listens)
+        self.node = Node(name, receives=listens, accepts=accepts)
         bus.join(self.node)
 
     @property

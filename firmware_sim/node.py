@@ -38,6 +38,7 @@ class Node:
         own_frames: Whether its own frames come back to it.
         listen_only: Whether it must not send. It acknowledges nothing, and counts no errors.
         receives: Whether frames are delivered to it; False for a device that only sends.
+        accepts: Its acceptance filter: the only ids that are delivered to it; None for all.
         patience_ns: Overrides the bus's own; 0 for hardware with a FIFO that simply overflows.
 
     Attributes:
@@ -69,12 +70,14 @@ class Node:
         own_frames: bool = False,
         listen_only: bool = False,
         receives: bool = True,
+        accepts: frozenset[int] | None = None,
         patience_ns: int | None = None,
     ) -> None:
         self.name = name
         self.own_frames = own_frames
         self.listen_only = listen_only
         self.receives = receives
+        self.accepts = accepts
         self.patience_ns = patience_ns
         self.queue: deque[memoryview | bytes] = deque()
         self.queued = 0

@@ -290,6 +290,26 @@ def _impossible(can_id: int, length: int, flags: int) -> WireError:
     return WireError(f"got a {kind}{remote} frame of {length} bytes, which CAN does not have")
 
 
+_ID = struct.Struct("=I")
+_ID_AT = 8
+
+
+def of_ids(data: bytes | memoryview, ids: frozenset[int]) -> bytes | memoryview:
+    """Return those of the records *data* whose id, with its bits, is one of *ids*, in order."""
+    if len(data) == RECORD_SIZE:
+        return data if _ID.unpack_from(data, _ID_AT)[0] in ids else b""
+    if len(data) <= _FEW * RECORD_SIZE:
+        return b"".join(
+            [
+                data[at : at + RECORD_SIZE]
+                for at in range(0, len(data), RECORD_SIZE)
+                if _ID.unpack_from(data, at + _ID_AT)[0] in ids
+            ]
+        )
+    records = np.frombuffer(data, RECORD)
+    return records[np.isin(records["can_id"], list(ids))].tobytes()
+
+
 def overflow(lost: int, t_ns: int) -> bytes:
     """Return the error frame that tells a node that it missed *lost* frames.
 

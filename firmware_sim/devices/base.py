@@ -53,6 +53,17 @@ class Listener(Protocol):
 
 
 @runtime_checkable
+class Selective(Protocol):
+    """A listener on a bus whose controller has an acceptance filter.
+
+    Attributes:
+        accepts: The ids that it hears, with `wire.EXTENDED` and the like where they apply.
+    """
+
+    accepts: frozenset[int]
+
+
+@runtime_checkable
 class Adjustable(Protocol):
     """A device whose inputs a scenario, a test or a fault may set."""
 

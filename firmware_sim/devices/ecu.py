@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Generic
 
-import numpy as np
 from cantools.database.can import Database
 
 from firmware_sim import wire
@@ -26,7 +25,6 @@ SELF_TEST_NS = 50 * MS
 WATCHDOG_NS = 200 * MS
 """How long an ECU may hang before its watchdog resets it."""
 
-_FEW = 8
 _MOVES_KMH = 5.0
 _RPM_LIMITS = range(4_000, 15_001)
 
@@ -90,6 +88,11 @@ class Ecu(Generic[State]):
         actuate: Told, when it changes, whether it is in limp-home and the limit of the engine's
             speed in 1/min, None for none.
 
+    Attributes:
+        name: See `Device`.
+        inputs: See `Adjustable`.
+        accepts: See `Selective`: commands, and a tester's requests.
+
     Raises:
         ValueError: *database* has no cyclic message that the node sends.
     """
@@ -117,8 +120,8 @@ class Ecu(Generic[State]):
             calibration=f"{spec.name} {spec.version >> 8}.{spec.version & 0xFF}",
             codes=self._codes,
         )
-        self._request_id = obd.FIRST_REQUEST_ID + spec.number
-        self._heard_ids = (ecu_commands.COMMAND_ID, obd.FUNCTIONAL_ID, self._request_id)
+        request_id = obd.FIRST_REQUEST_ID + spec.number
+        self.accepts = frozenset((ecu_commands.COMMAND_ID, obd.FUNCTIONAL_ID, request_id))
         self.reset(0, ResetCause.POWER_ON)
 
     @property
@@ -151,11 +154,12 @@ class Ecu(Generic[State]):
         """See `Listener`."""
         if self._state in _DEAF:
             return
-        for can_id, payload in _addressed(data, self._heard_ids):
+        for record in wire.FRAME.iter_unpack(wire.of_ids(data, self.accepts)):
+            _t_ns, can_id, length, _flags, _reserved, payload = record
             if not self._heard:
                 self._heard_ns = now_ns
                 self.due_ns = max(min(self.due_ns, now_ns), self._now_ns)
-            self._heard.append((can_id, payload))
+            self._heard.append((can_id, payload[:length]))
 
     def step(self, now_ns: int) -> bytes:
         """See `Device`."""
@@ -314,15 +318,3 @@ class Ecu(Generic[State]):
 
 def _standard(_values: Mapping[str, float]) -> bytes:
     return b"\x07"  # OBD and OBD II
-
-
-def _addressed(data: bytes, ids: Sequence[int]) -> list[tuple[int, bytes]]:
-    """Return id and data of those of the records *data* that have one of *ids*, in order."""
-    if len(data) > _FEW * wire.RECORD_SIZE:
-        records = np.frombuffer(data, wire.RECORD)
-        data = records[np.isin(records["can_id"], ids)].tobytes()
-    return [
-        (can_id, payload[:length])
-        for _t_ns, can_id, length, _flags, _reserved, payload in wire.FRAME.iter_unpack(data)
-        if can_id in ids
-    ]

@@ -207,3 +207,16 @@ def test_a_frame_that_was_taken_in_part_is_whole_once_the_rest_is_taken():
     assert bus.report()[1].unread == 1
     bus.took(b, 60, 0)
     assert bus.report()[1].delivered == 2
+
+
+def test_a_node_with_an_acceptance_filter_gets_only_its_ids():
+    bus = Bus("b")
+    sender, picky = Node("sender"), Node("picky", accepts=frozenset((0x200,)))
+    bus.join(sender)
+    bus.join(picky)
+    for can_id in (0x100, 0x200, 0x300):
+        bus.offer(sender, wire.pack_frame(can_id), 0)
+    bus.offer(sender, wire.pack_frame(0x200) + wire.pack_frame(0x100), 0)
+    taken = np.frombuffer(b"".join(picky.queue), wire.RECORD)
+    assert taken["can_id"].tolist() == [0x200, 0x200]
+    assert picky.queued == 2 * wire.RECORD_SIZE

@@ -171,3 +171,14 @@ def test_a_batch_is_carried_exactly_as_its_frames_would_be_one_by_one(frame):
             return str(error)
 
     assert outcome(frame * 20) == outcome(frame)
+
+
+@pytest.mark.parametrize("count", [1, 5, 60])
+def test_records_are_chosen_by_their_whole_id_in_order(count):
+    ids = [0x100, 0x200, wire.EXTENDED | 0x100, 0x7DF, wire.REMOTE | 0x200]
+    data = b"".join(wire.pack_frame(ids[n % 5], bytes([n])) for n in range(count))
+    chosen = bytes(wire.of_ids(data, frozenset((0x100, 0x7DF))))
+    assert [f[5][0] for f in wire.FRAME.iter_unpack(chosen)] == [
+        n for n in range(count) if n % 5 in (0, 3)
+    ]
+    assert bytes(wire.of_ids(memoryview(data), frozenset((1,)))) == b""
