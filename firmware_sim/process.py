@@ -74,7 +74,7 @@ class FirmwareProcess:
         """
         program = self._command[0]
         if "/" in program:  # else it is looked up in PATH
-            program = str(self._folder / Path(program).expanduser())
+            program = str((self._folder / Path(program).expanduser()).absolute())
         try:
             self._process = subprocess.Popen(  # noqa: S603 - what the scenario says, no shell
                 [program, *self._command[1:]],
