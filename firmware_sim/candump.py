@@ -23,9 +23,29 @@ _ERRORS = re.compile(r"#([0-9A-Fa-f]{1,8})")
 _EXTENDED_DIGITS = 8
 
 
-def line(wall_ns: int, channel: str, can_id: int, length: int, flags: int, data: bytes) -> str:
-    """Return a frame as a line without its end; *wall_ns* since 1970, cut to microseconds."""
-    seconds, rest = divmod(wall_ns // 1000, 1_000_000)
+def line(
+    wall_ns: int,
+    channel: str,
+    can_id: int,
+    length: int,
+    flags: int,
+    data: bytes,
+    *,
+    decimals: int = 6,
+) -> str:
+    """Return a frame as a line without its end.
+
+    Args:
+        wall_ns: Its time since 1970, or whatever the log's time begins with.
+        channel: The interface.
+        can_id: With the flag bits of `wire`.
+        length: Of its data.
+        flags: `wire.FD` and the others.
+        data: At least *length* bytes.
+        decimals: Of the seconds; candump writes six.
+    """
+    seconds, rest = divmod(wall_ns, 1_000_000_000)
+    fraction = f"{rest:09d}"[:decimals]
     long = can_id & (wire.EXTENDED | wire.ERROR)
     digits = f"{can_id & 0x3FFFFFFF:08X}" if long else f"{can_id & 0x7FF:03X}"
     if can_id & wire.REMOTE:
@@ -36,7 +56,7 @@ def line(wall_ns: int, channel: str, can_id: int, length: int, flags: int, data:
         payload = f"#{shown:X}{data[:length].hex().upper()}"
     else:
         payload = data[:length].hex().upper()
-    return f"({seconds:010d}.{rest:06d}) {channel} {digits}#{payload}"
+    return f"({seconds:010d}.{fraction}) {channel} {digits}#{payload}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +122,11 @@ class Filters:
             return True
         passed = (rule.passes(can_id) for rule in self.rules)
         return all(passed) if self.joined else any(passed)
+
+
+def lines(channel: str, records: bytes, *, decimals: int = 6) -> list[str]:
+    """Return records of `wire` as lines, with their own stamps; see `line`."""
+    return [
+        line(t_ns, channel, can_id, length, flags, data, decimals=decimals)
+        for t_ns, can_id, length, flags, _, data in wire.FRAME.iter_unpack(records)
+    ]

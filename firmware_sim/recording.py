@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from firmware_sim import wire
+from firmware_sim import candump
 from firmware_sim.assembly import Assembly
 from firmware_sim.devices.base import Device
 from firmware_sim.devices.gps import START
@@ -103,11 +103,15 @@ class Recording:
         frames = 0
         for chunk_ns in range(_CHUNK_NS, until_ns + _CHUNK_NS, _CHUNK_NS):
             self._schedule.run_to(min(chunk_ns, until_ns))
-            lines = [line for name, data in self._records for line in candump(name, data)]
+            lines = [
+                line
+                for name, data in self._records
+                for line in candump.lines(name, data, decimals=9)
+            ]
             lines.sort(key=_stamp)  # of one bus they are; two may have been told out of turn
             self._records.clear()
             frames += len(lines)
-            log.write("".join(lines).encode())
+            log.write("".join(f"{line}\n" for line in lines).encode())
         return Totals(frames, sum(port.written for port in self._ports))
 
     def _keep(self, channel: str, data: bytes) -> None:
@@ -178,26 +182,6 @@ class FilePort:
         if self._file is not None:
             self._file.write(self._partial)
             self._file.close()
-
-
-def candump(channel: str, records: bytes) -> list[str]:
-    """Return records of `firmware_sim.wire` as lines of a candump log."""
-    lines = []
-    for t_ns, can_id, length, flags, _, data in wire.FRAME.iter_unpack(records):
-        seconds, rest = divmod(t_ns, 1_000_000_000)
-        if can_id & (wire.EXTENDED | wire.ERROR):
-            number = f"{can_id & 0x3FFFFFFF & ~wire.REMOTE:08X}"
-        else:
-            number = f"{can_id & 0x7FF:03X}"
-        if flags & wire.FD:
-            kept = flags & (wire.BIT_RATE_SWITCH | wire.ERROR_STATE)
-            payload = f"##{kept:X}{data[:length].hex().upper()}"
-        elif can_id & wire.REMOTE:
-            payload = f"#R{length}"
-        else:
-            payload = f"#{data[:length].hex().upper()}"
-        lines.append(f"({seconds}.{rest:09d}) {channel} {number}{payload}\n")
-    return lines
 
 
 def _stamp(line: str) -> str:

@@ -192,6 +192,7 @@ class Schedule:
                     break
                 self.now_ns = max(self.now_ns, carried_ns)
                 self._advance(carrier)
+                self._let_go(held)
             elif heap and heap[0][0] <= limit_ns:
                 entry = heapq.heappop(heap)
                 self.now_ns = max(self.now_ns, entry[0])
@@ -234,6 +235,13 @@ class Schedule:
         self.changed(place)
         for action in place.after:
             action(due_ns)
+
+    def _let_go(self, held: list[_Entry]) -> None:
+        """Have those go on whose outlet, now that a frame has been carried, has room again."""
+        free = [entry for entry in held if entry[3] and not entry[3].outlet.held]
+        for entry in free:
+            held.remove(entry)
+            heapq.heappush(self._heap, entry)
 
     def _first_carrier(self) -> Carrier | None:
         first = None
