@@ -27,6 +27,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -157,6 +158,7 @@ BO_ 256 Count: 8 Ecu
 BO_ 512 Answer: 8 Gateway
  SG_ CODE : 0|8@1+ (1,0) [0|255] "" Ecu
 """
+SLICE_S = 0.05
 LONG_S = 60
 """Never waited for in full but by a test that fails."""
 
@@ -257,6 +259,72 @@ class Bench:
             ),
             what="a start",
         )[1]
+
+    def settled(self, sent):
+        """Wait until *sent* frames have come from the first source, and nothing is under way.
+
+        Returns:
+            The status, and the seconds it took.
+        """
+
+        def is_settled(status):
+            first = status["ledger"][0]
+            # The notices of an overrun are frames, too, which nobody sent.
+            come = first["received"] - first["notes"]["error frames"]
+            return come == sent and all(
+                each["waiting"] == 0
+                # Reasons are told a few times a second.
+                and (each["lost"] == sum(each["reasons"].values()) or " > " in each["stage"])
+                for each in status["ledger"]
+            )
+
+        return self.until(is_settled, what=f"{sent:,} frames")
+
+    def pid_of(self, name):
+        """Return the process's id, once it runs: it may just be about to be started again."""
+
+        def pid(status):
+            return next(each["pid"] for each in status["processes"] if each["name"] == name)
+
+        return pid(self.until(pid)[0])
+
+    @contextlib.contextmanager
+    def halted(self, *names):
+        """Let these processes stand still while the block lasts."""
+        pids = [self.pid_of(name) for name in names]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def slowed(self, *names, share=0.5):
+        """Let these processes run only for a share of the time while the block lasts."""
+        pids = [self.pid_of(name) for name in names]
+        over = threading.Event()
+
+        def slow():
+            while not over.is_set():
+                for number, seconds in (
+                    (signal.SIGSTOP, SLICE_S * (1 - share)),
+                    (signal.SIGCONT, SLICE_S * share),
+                ):
+                    for pid in pids:
+                        os.kill(pid, number)
+                    over.wait(seconds)
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+        thread = threading.Thread(target=slow)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def end(self, number=signal.SIGTERM, seconds=LONG_S):
         """Ask the gateway to stop; return the seconds that took."""

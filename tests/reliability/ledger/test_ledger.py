@@ -1,13 +1,11 @@
 """A million numbered frames on a hard way: each of them is delivered, or counted with a reason."""
 
-import contextlib
 import json
 import os
 import signal
 import socket
 import struct
 import subprocess
-import threading
 import time
 
 import numpy as np
@@ -103,38 +101,6 @@ def send_frames(node, count):
         node.drain()
 
 
-@contextlib.contextmanager
-def hampered(pid, seconds=0.02):
-    """Let a process run only half of the time while the block lasts."""
-    over = threading.Event()
-
-    def hamper():
-        while not over.is_set():
-            os.kill(pid, signal.SIGSTOP)
-            over.wait(seconds)
-            os.kill(pid, signal.SIGCONT)
-            over.wait(seconds)
-
-    thread = threading.Thread(target=hamper)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
-@contextlib.contextmanager
-def halted(*pids):
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
-
-
 def send_lines(port, count):
     """Send lines of which every tenth is rubbish; return how many that were."""
     for number in range(count):
@@ -147,30 +113,6 @@ def flush(port):
     while port.backlog:
         port.flush()
         assert time.monotonic() < until, "the port is not read"
-
-
-def pid_of(bench, name):
-    """Return the process's id, once it runs: it may just be about to be started again."""
-
-    def pid(status):
-        return next(each["pid"] for each in status["processes"] if each["name"] == name)
-
-    return pid(bench.until(pid)[0])
-
-
-def settled(bench, sent):
-    """Return the status once all that was *sent* has come, and nothing is under way."""
-
-    def is_settled(status):
-        can0 = status["ledger"][0]
-        # The reasons are told a few times a second.
-        return can0["received"] >= sent + can0["notes"]["error frames"] and all(
-            each["waiting"] == 0
-            and (each["lost"] == sum(each["reasons"].values()) or " > " in each["stage"])
-            for each in status["ledger"]
-        )
-
-    return bench.until(is_settled, what=f"{sent} frames")[0]
 
 
 def check(ledger, sent, lines, rubbish):
@@ -217,18 +159,18 @@ def test_every_frame_on_the_simulated_bus_is_delivered_or_counted(bench, bus, no
         rubbish = send_lines(port, 2_000)
         quarter = (count - BURST) // 4
         send_frames(node, quarter)
-        with hampered(pid_of(bench, "analyzer-0")):
+        with bench.slowed("analyzer-0"):
             send_frames(node, quarter)
         for victim in VICTIMS:
-            os.kill(pid_of(bench, victim), signal.SIGKILL)
+            os.kill(bench.pid_of(victim), signal.SIGKILL)
             send_frames(node, quarter // 3)
         flush(port)
         safe = node.sent
         bench.until(lambda s: s["ledger"][0]["received"] == safe)
-        with halted(pid_of(bench, "can0"), pid_of(bench, "view")):
+        with bench.halted("can0", "view"):
             send_frames(node, BURST)
         send_frames(node, count - node.sent)
-        status = settled(bench, node.sent)
+        status = bench.settled(node.sent)[0]
 
     stages = check(status["ledger"], node.sent, 2_000, rubbish)
     can0, view = stages["can0"], stages["samples > view"]
@@ -301,19 +243,19 @@ def test_every_frame_in_the_kernel_is_delivered_or_counted(bench, vcan, amount, 
         bench.until(lambda s: all(each["state"] == "running" for each in s["processes"]))
         rubbish = send_lines(port, 2_000)
         send_frames(node, count // 4)
-        with hampered(pid_of(bench, "analyzer-0")):
+        with bench.slowed("analyzer-0"):
             send_frames(node, count // 4)
         for victim in VICTIMS:
-            os.kill(pid_of(bench, victim), signal.SIGKILL)
+            os.kill(bench.pid_of(victim), signal.SIGKILL)
             send_frames(node, count // 12)
         flush(port)
-        settled(bench, node.sent)
-        with halted(pid_of(bench, "can0"), pid_of(bench, "view")):
+        bench.settled(node.sent)
+        with bench.halted("can0", "view"):
             # Not so long that it is taken for hung.
             until = time.monotonic() + 2
             while time.monotonic() < until:
                 send_frames(node, CHUNK)
-        status = settled(bench, node.sent)
+        status = bench.settled(node.sent)[0]
     stages = check(status["ledger"], node.sent, 2_000, rubbish)
     can0 = stages["can0"]
     figure(
