@@ -11,9 +11,8 @@ from msgspec import Meta, field
 from firmware_sim.devices import generators
 from firmware_sim.devices.generators import Generator
 from firmware_sim.errors import RequestError
-from firmware_sim.section import Section
+from firmware_sim.section import Duration, Section, duration_ns
 
-Seconds = Annotated[float, Meta(gt=0, le=1_000_000)]
 Points = list[tuple[float, float]]
 
 
@@ -23,13 +22,13 @@ class RampSection(Section, frozen=True, kw_only=True):
     Attributes:
         from_: The first value.
         to: The last value.
-        period_s: Seconds from the one to the other.
+        period: The time from the one to the other.
         repeat: Whether it begins again; else it stays at the last value.
     """
 
     from_: float = field(name="from")
     to: float
-    period_s: Seconds
+    period: Duration
     repeat: bool = True
 
 
@@ -39,13 +38,13 @@ class SineSection(Section, frozen=True, kw_only=True):
     Attributes:
         low: Its lowest value.
         high: Its highest value.
-        period_s: Seconds of one wave.
+        period: The time of one wave.
         phase_deg: Where it begins, in degrees; 0 is the middle, going up.
     """
 
     low: float
     high: float
-    period_s: Seconds
+    period: Duration
     phase_deg: float = 0.0
 
 
@@ -130,10 +129,10 @@ class GeneratorSection(Section, frozen=True, kw_only=True):
     def _made(self, random: Random, load: Callable[[RecordingSection], Points]) -> Generator:
         if self.ramp:
             ramp = self.ramp
-            return generators.ramp(ramp.from_, ramp.to, ramp.period_s, repeat=ramp.repeat)
+            return generators.ramp(ramp.from_, ramp.to, _s(ramp.period), repeat=ramp.repeat)
         if self.sine:
             sine = self.sine
-            return generators.sine(sine.low, sine.high, sine.period_s, sine.phase_deg)
+            return generators.sine(sine.low, sine.high, _s(sine.period), sine.phase_deg)
         if self.noise:
             return generators.noise(self.noise.mean, self.noise.deviation, random)
         if self.table:
@@ -141,3 +140,10 @@ class GeneratorSection(Section, frozen=True, kw_only=True):
         if self.recording:
             return generators.recording(load(self.recording), repeat=self.recording.repeat)
         return generators.constant(self.constant or 0.0)
+
+
+def _s(period: str) -> float:
+    seconds = duration_ns(period) / generators.NS_PER_S
+    if not seconds:
+        raise ValueError(f"got a period of {period!r}, expected a longer one")
+    return seconds

@@ -22,7 +22,7 @@ from firmware_sim.generator_sections import (
     Points,
     RecordingSection,
 )
-from firmware_sim.section import OnBus, Section
+from firmware_sim.section import Duration, OnBus, Section, duration_ns
 
 if TYPE_CHECKING:
     # Where it is used, as cantools takes longer to import than an empty bus to start.
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from firmware_sim.devices.rest_bus import Plan, RestBus
 
 T = TypeVar("T")
-Milliseconds = Annotated[int, Meta(ge=0, le=3_600_000)]
 
 _LISTED = 6
 _SELDOM = ("event", "spontan", "trigger")
@@ -75,8 +74,8 @@ class RestBusSection(OnBus, frozen=True, kw_only=True, tag="rest-bus", tag_field
         dbc: The signal database, relative to the scenario file; any format that cantools reads.
         nodes: The nodes that it stands in for; None for all.
         except_nodes: Nodes that it does not stand in for: those that are there.
-        cycle_ms: By message, milliseconds from frame to frame instead of the database's; 0 for
-            none. A message without a cycle time, and one that is sent on events, is sent only
+        cycle: By message, the time from frame to frame instead of the database's; "0s" for
+            never. A message without a cycle time, and one that is sent on events, is sent only
             with one given here.
         signals: By ``Message.Signal``: a number, or what it does over time.
         select: By ``Message.Multiplexer``, the number that it stays at; others go round.
@@ -87,7 +86,7 @@ class RestBusSection(OnBus, frozen=True, kw_only=True, tag="rest-bus", tag_field
     nodes: tuple[str, ...] | None = None
     except_nodes: tuple[str, ...] = ()
     # What is in these is converted here, as msgspec does not tell the key of a table's entry.
-    cycle_ms: dict[str, Any] = field(default_factory=dict)
+    cycle: dict[str, Any] = field(default_factory=dict)
     signals: dict[str, Any] = field(default_factory=dict)
     select: dict[str, Any] = field(default_factory=dict)
     protect: tuple[dict[str, Any], ...] = ()
@@ -155,7 +154,7 @@ class RestBusSection(OnBus, frozen=True, kw_only=True, tag="rest-bus", tag_field
         return [
             Plan(
                 message=message,
-                cycle_ns=self._cycle_ms(message) * 1_000_000,
+                cycle_ns=self._cycle_ns(message),
                 generators=generators[name],
                 selected=selected[name],
                 protection=protections.get(name, Protection()),
@@ -169,24 +168,24 @@ class RestBusSection(OnBus, frozen=True, kw_only=True, tag="rest-bus", tag_field
             for index, name in enumerate(names):
                 _known(f"{key}[{index}]", name, nodes)
         everything = {message.name: message for message in database.messages}
-        for name in self.cycle_ms:
-            _known(f"cycle_ms.{name}", name, everything)
+        for name in self.cycle:
+            _known(f"cycle.{name}", name, everything)
         return [
             message
             for message in database.messages
             if (self.nodes is None or set(self.nodes) & set(message.senders))
             and not set(self.except_nodes) & set(message.senders)
-            and self._cycle_ms(message)
+            and self._cycle_ns(message)
         ]
 
-    def _cycle_ms(self, message: Message) -> int:
-        given = self.cycle_ms.get(message.name)
+    def _cycle_ns(self, message: Message) -> int:
+        given = self.cycle.get(message.name)
         if given is not None:
-            return _converted(f"cycle_ms.{message.name}", given, Milliseconds)
+            return duration_ns(_converted(f"cycle.{message.name}", given, Duration))
         how = (message.send_type or "").lower()
         if "cyclic" not in how and any(word in how for word in _SELDOM):
             return 0
-        return int(message.cycle_time or 0)
+        return int(message.cycle_time or 0) * 1_000_000
 
 
 def _generator(value: object, message: Message, signal: str, name: str, seed: str) -> Generator:

@@ -94,7 +94,9 @@ def test_messages_on_events_are_not_sent(section):
 
 
 def test_unless_a_cycle_time_is_given_which_also_takes_the_databases_place(section):
-    device = section("[cycle_ms]\nButton = 25\nAlarm = 200\nStatus = 50\nMulti = 0").make("1")
+    device = section(
+        '[cycle]\nButton = "25ms"\nAlarm = "200ms"\nStatus = "0.05s"\nMulti = "0s"'
+    ).make("1")
     frames = sent(device, 200)
     assert of(frames, "Button") == list(range(0, 201, 25))
     assert of(frames, "Alarm") == [0, 200]
@@ -126,9 +128,9 @@ def test_signals_do_what_the_table_says(section):
         """
         [signals]
         "Status.RPM" = 4000
-        "Status.TEMP" = { ramp = { from = 0, to = 100, period_s = 0.1 } }
+        "Status.TEMP" = { ramp = { from = 0, to = 100, period = '100ms' } }
         "Pedal.FORCE" = { table = { points = [[0, -10], [0.1, 10]] } }
-        "Multi.ALL" = { sine = { low = 0, high = 200, period_s = 0.08 } }
+        "Multi.ALL" = { sine = { low = 0, high = 200, period = '80ms' } }
         "Multi.A" = { noise = { mean = 100, deviation = 5 } }
         """
     ).make("1")
@@ -250,9 +252,9 @@ def test_a_signal_replays_a_candump_log_by_the_database(section, tmp_path):
     ("text", "where", "words"),
     [
         ('nodes = ["Motor"]', "nodes[0]", "got 'Motor', expected one of 'Engine', "),
-        ("[cycle_ms]\nStat = 5", "cycle_ms.Stat", "expected one of 'Status', 'Multi', "),
-        ('[cycle_ms]\nStatus = "fast"', "cycle_ms.Status", "got 'fast', expected int"),
-        ("[cycle_ms]\nStatus = -1", "cycle_ms.Status", "got -1, expected int >= 0"),
+        ("[cycle]\nStat = '5ms'", "cycle.Stat", "expected one of 'Status', 'Multi', "),
+        ('[cycle]\nStatus = "fast"', "cycle.Status", "got 'fast', expected a time such as '10s'"),
+        ("[cycle]\nStatus = 5", "cycle.Status", "got 5, expected str"),
         ('[signals]\n"Status.RMP" = 5', "signals.Status.RMP", "such as 'Status.RPM'"),
         ('[signals]\n"Button.PRESSED" = 5', "signals.Button.PRESSED", "expected one of "),
         (
@@ -263,18 +265,23 @@ def test_a_signal_replays_a_candump_log_by_the_database(section, tmp_path):
         ('[signals]\n"Status.RPM" = {}', "signals.Status.RPM", "got nothing, expected exactly one"),
         (
             '[signals]\n"Status.RPM" = { ramp = { from = 1, to = 2 } }',
-            "signals.Status.RPM.ramp.period_s",
+            "signals.Status.RPM.ramp.period",
             "got nothing, expected a value",
         ),
         (
-            '[signals]\n"Status.RPM" = { ramp = { from = 1, to = 2, period = 3 } }',
-            "signals.Status.RPM.ramp.period",
-            "got an unknown key, expected one of 'from', 'to', 'period_s', 'repeat'",
+            '[signals]\n"Status.RPM" = { ramp = { from = 1, to = 2, periode = "3s" } }',
+            "signals.Status.RPM.ramp.periode",
+            "got an unknown key, expected one of 'from', 'to', 'period', 'repeat'",
         ),
         (
             '[signals]\n"Status.RPM" = { ramps = 1 }',
             "signals.Status.RPM.ramps",
             "got an unknown key, expected one of 'constant', 'ramp', ",
+        ),
+        (
+            '[signals]\n"Status.RPM" = { ramp = { from = 1, to = 2, period = "0ms" } }',
+            "signals.Status.RPM.ramp",
+            "got a period of '0ms', expected a longer one",
         ),
         (
             '[signals]\n"Status.RPM" = { table = { points = [[1, 2], [0, 2]] } }',
