@@ -91,8 +91,12 @@ class Bridge:
             raise
         self._bus.setblocking(False)
 
-    def run(self, *, seconds: float | None = None) -> str:
+    def run(
+        self, *, seconds: float | None = None, ready: Callable[[], object] | None = None
+    ) -> str:
         """Hand on until SIGINT or SIGTERM, for *seconds*, or until one side is gone.
+
+        *ready* is called when signals no longer end the process at once.
 
         Returns:
             Which side is gone, and why; "" for neither.
@@ -109,6 +113,8 @@ class Bridge:
             selector.register(self._bus, selectors.EVENT_READ, self._on_bus)
             selector.register(self._can, selectors.EVENT_READ, self._on_can)
             self._selector = selector
+            if ready is not None:
+                ready()
             loop.run(
                 selector, [self], stop=lambda: bool(stop) or bool(self._ended), until_ns=until_ns
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import selectors
 import time
+from collections.abc import Callable
 from typing import TextIO
 
 from firmware_sim import candump, loop, wire
@@ -55,13 +56,20 @@ class Dump:
         """Whether the bus is gone, or everything asked for is written."""
         return self.gone or (self._count is not None and self.written >= self._count)
 
-    def run(self, *, seconds: float | None = None) -> None:
-        """Write until the end, SIGINT or SIGTERM, or for *seconds*."""
+    def run(
+        self, *, seconds: float | None = None, ready: Callable[[], object] | None = None
+    ) -> None:
+        """Write until the end, SIGINT or SIGTERM, or for *seconds*.
+
+        *ready* is called when signals no longer end the process at once.
+        """
         until_ns = None if seconds is None else time.monotonic_ns() + round(seconds * 1e9)
         stop: list[int] = []
         with loop.StopSignals() as stopped, selectors.DefaultSelector() as selector, self._socket:
             selector.register(stopped.fd, selectors.EVENT_READ, stop.append)
             selector.register(self._socket, selectors.EVENT_READ, lambda _: self._read())
+            if ready is not None:
+                ready()
             loop.run(selector, (), stop=lambda: bool(stop) or self.ended, until_ns=until_ns)
 
     def _read(self) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from dataclasses import asdict
+from functools import partial
 
 import click
 
@@ -49,10 +50,8 @@ def dump(
     if die_with_parent:
         stop_with_parent()
     node = Dump(name, filters, count=count, out=sys.stdout)
-    if ready_fd is not None:
-        announce(ready_fd)
     try:
-        node.run(seconds=seconds)
+        node.run(seconds=seconds, ready=partial(_announce, ready_fd))
     except BrokenPipeError:
         # Whoever read has had enough, as `head` has; what Python would flush at the end is dropped.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -84,13 +83,16 @@ def bridge(
     if die_with_parent:
         stop_with_parent()
     node = Bridge(bus, interface)
-    if ready_fd is not None:
-        announce(ready_fd)
-    ended = node.run(seconds=seconds)
+    ended = node.run(seconds=seconds, ready=partial(_announce, ready_fd))
     _account(bus, interface, node.to_interface, log_format)
     _account(interface, bus, node.to_bus, log_format)
     if ended:
         raise BridgeError(ended)
+
+
+def _announce(fd: int | None) -> None:
+    if fd is not None:
+        announce(fd)
 
 
 def _account(source: str, target: str, traffic: Traffic, log_format: str) -> None:
