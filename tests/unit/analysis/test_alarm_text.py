@@ -9,7 +9,7 @@ from gateway.analysis.alarm_text import AlarmText
 from gateway.analysis.engine import Engine
 from gateway.analysis.rules import Rule
 from gateway.config.model import RuleConfig
-from gateway.record import ALARM, AlarmKind
+from gateway.record import ALARM, AlarmKind, TimeOfDay
 from gateway.signals import SignalTable
 
 
@@ -49,6 +49,21 @@ def test_an_event_is_a_line_of_json_with_the_keys_in_the_order_of_the_contract(e
 def test_a_recordings_time_is_its_own(engine_hot):
     event = json.loads(AlarmText([engine_hot]).json(alarm(t_ns=EVENING_NS)))
     assert event["time"] == "2026-11-21T20:00:00.123456789Z"
+
+
+@pytest.mark.parametrize(
+    ("time_of_day", "clock"),
+    [
+        (TimeOfDay.UNSYNCHRONISED, "unsynchronised"),
+        (TimeOfDay.SYNCHRONISED, "synchronised"),
+    ],
+)
+def test_a_live_sources_event_says_how_good_its_time_is(engine_hot, time_of_day, clock):
+    raised = alarm()
+    raised["time_of_day"] = time_of_day
+    event = json.loads(AlarmText([engine_hot]).json(raised))
+    assert list(event)[-2:] == ["time", "clock"]
+    assert event["clock"] == clock
 
 
 def test_a_rule_on_the_rate_adds_the_rate(rule, samples):
@@ -93,6 +108,23 @@ def test_a_person_reads_the_time_of_day_the_severity_the_value_and_the_limit(eng
     assert text.line(alarm(107.9, AlarmKind.CLEARED, t_ns=EVENING_NS)) == (
         f"20:00:00.123 cleared  engine_hot: {place} = 107.9 degC (was above 110)"
     )
+
+
+def test_a_person_reads_the_time_of_day_of_a_live_source(engine_hot):
+    raised = alarm(t_ns=3_000_000_000, wall_offset_ns=EVENING_NS - 3_000_000_000)
+    assert AlarmText([engine_hot]).line(raised).startswith("20:00:00.123 WARNING")
+
+
+def test_a_rule_without_a_message_says_its_name_once(rule):
+    line = AlarmText([rule(above=1)]).line(alarm(2))
+    assert line == "00:00:00.000 WARNING  r0: can0.M.s0 = 2 degC (above 1)"
+
+
+def test_a_value_without_a_unit_has_nothing_behind_it():
+    signal = SignalTable().add("can0", "M", "GEAR", "")
+    config = RuleConfig(name="high_gear", signal="GEAR", above=7)
+    line = AlarmText([Rule.from_config(config, 0, signal, 0)]).line(alarm(8))
+    assert line == "00:00:00.000 WARNING  high_gear: can0.M.GEAR = 8 (above 7)"
 
 
 @pytest.mark.parametrize(

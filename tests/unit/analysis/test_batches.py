@@ -6,10 +6,12 @@ import math
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.analysis.engine import Engine
+from gateway.analysis.resumable import ResumableEngine
 from gateway.analysis.state import RULE_STATE
 from gateway.clock import NS_PER_MS, NS_PER_S
 from gateway.record import SAMPLE, TICK, Quality
@@ -128,3 +130,22 @@ def test_feeding_a_subset_with_its_positions_keeps_the_positions_of_the_lane(rul
     part = Engine(rules).feed(samples[mine], 3, mine.astype(np.uint64))
     assert as_told(part) == as_told(Engine(rules).feed(samples))
     assert (part["lane"] == 3).all()
+
+
+@pytest.mark.parametrize("far", [0, 1, 2**53, 2**60])
+def test_a_position_is_exact_however_far_the_lane_has_come(rule, samples, far):
+    story = samples("0:99 1:1 2:99")
+    first = Engine([rule(above=50)]).feed(story, 0, far + 1)
+    assert first["order"].tolist() == [far + 1, far + 2, far + 3]
+    memory = np.zeros(ResumableEngine.size(1, 1), np.uint8)
+    resumed = ResumableEngine([rule(above=50)], 1, memory).feed(story, 0, far + 1)
+    assert resumed["order"].tolist() == [far + 1, far + 2, far + 3]
+    each = np.array([far, far + 1, far + 5], np.uint64)
+    assert Engine([rule(above=50)]).feed(story, 0, each)["order"].tolist() == each.tolist()
+
+
+def test_state_of_the_wrong_shape_is_told(rule):
+    with pytest.raises(
+        ValueError, match=r"got an array of float64 in the shape \(2,\), expected 1"
+    ):
+        Engine([rule(above=1)], np.zeros(2))

@@ -96,6 +96,7 @@ def test_the_other_limits(heard, keys, story, reported):
         ),
         pytest.param({"on_delay": 1}, "0:0 1:6 1.5:7 2:13 3:19", "3:RAISED", id="delayed"),
         pytest.param({}, "0:inf 1:inf 2:1", "", id="a rate that is not a number decides nothing"),
+        pytest.param({}, "0:-1.7e308 1:1.7e308", "1:RAISED", id="a rise beyond all numbers is one"),
     ],
 )  # fmt: skip
 def test_rate_above_five_per_second(heard, keys, story, reported):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.analysis.engine import Engine
 from gateway.analysis.resumable import ResumableEngine
 from gateway.analysis.states import RuleState
+from gateway.record import ALARM, SAMPLE
 
 STORY = "0:0 1:90 2:90 3:90 4:70 5:90 6:70 7:70 8:0 9:tick 15:tick 16:90 17:90 18:90"
 
@@ -40,6 +41,7 @@ def once_each(alarms):
     return alarms[np.sort(first)]
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_killed_anywhere_and_repeated_the_events_are_those_of_one_run(data, rules, make, samples):
     story = samples(STORY)
@@ -103,3 +105,10 @@ def test_without_samples_or_rules_there_is_nothing_to_say(make, samples):
     nothing = ResumableEngine([], 1, np.zeros(ResumableEngine.size(0, 1), np.uint8))
     assert len(nothing.feed(samples(STORY), 0, 0)) == 0
     nothing.commit()
+
+
+def test_no_samples_cause_no_events_but_an_array_of_them(make):
+    engine, _ = make()
+    none = engine.feed(np.empty(0, SAMPLE), 0, 0)
+    assert none.dtype == ALARM
+    assert len(none) == 0
