@@ -179,7 +179,7 @@ def _bus_state(bus: Bus) -> dict[str, Any]:
     nodes = [
         {
             "name": node.name,
-            "state": str(node.state),
+            "state": node.state.value,
             "tec": node.tec,
             "rec": node.rec,
             **{key: getattr(NodeReport.of(node), key) for key in ("sent", "delivered", "lost")},

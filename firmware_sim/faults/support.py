@@ -35,7 +35,14 @@ def _on_input(distorter: Callable[[Context], Distortion]) -> Make:
 
 
 def _on_traffic(make: traffic.MakesFilter) -> Make:
-    return lambda context: TrafficEffect(context, make)
+    return lambda context: _tapped(context, make)
+
+
+def _tapped(context: Context, make: traffic.MakesFilter) -> TrafficEffect:
+    if not context.target.members:
+        expected = "a device, or a bus with devices of the scenario"
+        raise RequestError("on", repr(context.target.name), expected)
+    return TrafficEffect(context, make)
 
 
 def _on_line(act: physical.Act) -> Make:
@@ -55,7 +62,7 @@ def _corrupt(context: Context) -> Effect:
         raise RequestError("field", "'counter'", "'bits' or 'crc' on a serial port")
     if column != "port" and spec.field != "bits" and spec.byte is None:
         raise RequestError("byte", "nothing", f"the data byte that the {spec.field} is in")
-    return TrafficEffect(context, traffic.Changed)
+    return _tapped(context, traffic.Changed)
 
 
 def _reset(context: Context) -> Effect:
@@ -167,7 +174,7 @@ SUPPORT: dict[str, dict[str, Make | str]] = {
     },
     "no_ack": {
         "input": _VALUE,
-        "device": _line(_on_line(physical.no_ack)),
+        "device": "whoever else is on the bus acknowledges; try it on the bus",
         "port": _NOT_CAN,
         "bus": _line(_on_line(physical.no_ack)),
     },
