@@ -28,7 +28,7 @@ pytestmark = pytest.mark.socketcan
 CLASSIC = struct.Struct("=IBB2x8s")
 FD = struct.Struct("=IBB2x64s")
 LONG_NS = 30 * NS_PER_S
-MAY_BE_INTERRUPTED_NS = 20_000_000
+MAY_BE_INTERRUPTED_NS = 100_000_000
 """Between looking at one clock and at the other, on a busy machine."""
 
 
@@ -212,7 +212,7 @@ def test_times_are_right_across_a_step_of_the_wall_clock(opened, node, hours):
         later = time.monotonic_ns()
     finally:
         step_wall_clock(-hours)
-    error_ns = MAY_BE_INTERRUPTED_NS
+    error_ns = 10 * MAY_BE_INTERRUPTED_NS  # the step is of hours
     for frame, before, after in zip(frames, times, [*times[1:], later], strict=True):
         assert before - error_ns <= frame["t_ns"] <= after + error_ns
 
