@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from functools import cache
 from random import Random
 from typing import NamedTuple
 
@@ -106,9 +107,8 @@ class F1Car:
     """
 
     def __init__(self, seed: int | str) -> None:
-        self.circuit = Circuit()
+        self.circuit, self._limit = _lap()
         self._random = Random(f"{seed}/f1-car")  # noqa: S311 - a simulation, not a secret
-        self._limit = _speed_limits(self.circuit)
         self._speed = self._distance = 0.0
         self._lap = 1
         self._in_pit = True
@@ -240,6 +240,13 @@ class F1Car:
             fuel_level=self._fuel,
             fuel_flow_kg_h=burn * _FUEL_KG_PER_PERCENT * 3600 / 10,
         )
+
+
+@cache
+def _lap() -> tuple[Circuit, list[float]]:
+    """Return the circuit and its speed limits, which are the same for all cars."""
+    circuit = Circuit()
+    return circuit, _speed_limits(circuit)
 
 
 def _speed_limits(circuit: Circuit) -> list[float]:

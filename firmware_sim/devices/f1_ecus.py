@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.resources import files
 from operator import attrgetter
 
@@ -126,6 +127,7 @@ ECUS = (
 )
 
 
+@cache
 def f1_database() -> Database:
     """Return the signal database that the package ships, ``firmware_sim/data/f1.dbc``."""
     text = files("firmware_sim").joinpath("data/f1.dbc").read_text()
