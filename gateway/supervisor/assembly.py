@@ -45,6 +45,9 @@ from gateway.workers.rhythm import ANALYZERS_AFTER_NS, Rhythm
 from gateway.workers.transmitter import Transmitter
 
 ALARM_LANE_CAPACITY = 1 << 12
+SINK_STOP_S = 2.0
+"""What waits is put on disk, and some disks are slow."""
+
 VIEW = "view"
 STATUS = "status"
 """The supervisor's own reader of the alarms ring."""
@@ -217,6 +220,7 @@ class Assembly:
                 does=output.does,
                 main=partial(self._sink, output),
                 essential=output.lossless,
+                stop_timeout_s=SINK_STOP_S,
             )
         for name, bus in self.buses.items():
             yield ProcessSpec(

@@ -41,7 +41,7 @@ class ProcessSpec:
     essential: bool = True
     restart: RestartPolicy = field(default_factory=RestartPolicy)
     heartbeat_timeout_s: float = 5.0
-    stop_timeout_s: float = 1.8
+    stop_timeout_s: float = 1.5
 
     @property
     def matters(self) -> bool:
