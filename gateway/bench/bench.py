@@ -174,13 +174,12 @@ class Bench:
         return effects
 
     def reset(self, device: str) -> None:
-        """Reset a simulated device, as its supply or its watchdog does."""
+        """Reset a device, simulated or of ``[reset]``, as its supply or its watchdog does."""
         __tracebackhide__ = True
         self.need("reset")
-        now_ns = self.rig.clock.monotonic_ns()
-        answer = self._simulator("reset", device=device)
+        reset_ns = self.rig.reset(device)
         self.touched.devices.add(device)
-        self.timeline.stimulus(answer.get("monotonic_ns", now_ns), f"reset {device}")
+        self.timeline.stimulus(reset_ns, f"reset {device}")
 
     def mark(self, what: str = "mark") -> None:
         """Say that something was done to the device just now, which the bench did not do."""

@@ -127,6 +127,9 @@ class BenchFile(Section, frozen=True, kw_only=True):
         bridge: By the scenario's buses, the CAN interfaces of this machine on which its devices
             are to be; only where the file itself is given as ``--bench=FILE``.
         set: What tests may set, by the names they use. A text is short for ``{ input = TEXT }``.
+        reset: What resets a device, by names that tests may use, like the entries of `set`; the
+            value is its ``rest``, 1 by default. After a test that did anything to the devices all
+            are reset. A bench that is all simulated needs none.
         isotp: See `IsoTpConfig`.
         ready: What must hold before a test begins, an expression.
         ready_within: How long that may take.
@@ -143,6 +146,7 @@ class BenchFile(Section, frozen=True, kw_only=True):
     ports: dict[Name, Text] = msgspec.field(default_factory=dict)
     bridge: dict[Text, Text] = msgspec.field(default_factory=dict)
     set: dict[Text, StimulusConfig] = msgspec.field(default_factory=dict)
+    reset: dict[Text, StimulusConfig] = msgspec.field(default_factory=dict)
     isotp: dict[Name, IsoTpConfig] = msgspec.field(default_factory=dict)
     ready: Text | None = None
     ready_within: Duration = Duration(5_000_000_000)

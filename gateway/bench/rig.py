@@ -6,13 +6,13 @@ import difflib
 import fcntl
 import os
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from gateway.bench.bench_file import BenchFile, can_sources
+from gateway.bench.bench_file import BenchFile, StimulusConfig, can_sources
 from gateway.bench.choice import Choice
 from gateway.bench.errors import BenchError
 from gateway.bench.expression import Expression, parse_expression
@@ -46,6 +46,9 @@ class Touched:
     faults: bool = False
     all: bool = False
 
+    def __bool__(self) -> bool:
+        return bool(self.stimuli or self.devices or self.faults or self.all)
+
 
 class Rig:
     """The bench itself. Constructed (owns nothing) -> `start` -> `stop`.
@@ -65,6 +68,7 @@ class Rig:
         sender: Sends on them.
         simulator: Runs its simulated devices; None where there are none.
         stimuli: What can be set, by name.
+        resets: What resets devices that are not simulated, by name.
     """
 
     observer: Observer
@@ -79,6 +83,7 @@ class Rig:
         self.elsewhere = frozenset(elsewhere)
         self.simulator: Simulator | None = None
         self.stimuli: dict[str, Stimulus] = {}
+        self.resets: dict[str, Stimulus] = {}
         self._config = file.configuration()
         self._ready: Expression | None = None
         self._sending: list[int] = []
@@ -108,11 +113,8 @@ class Rig:
             self.sender = Sender(config, self.clock)
             self._stack.callback(self.observer.close)
             self._stack.callback(self.sender.close)
-            for name, section in self.file.set.items():
-                made = make_stimulus(name, section, self.simulator, self.sender, self.clock)
-                if made is not None:
-                    self.stimuli[name] = made
-                    self._stack.callback(made.close)
+            self.stimuli = self._stimuli(self.file.set)
+            self.resets = self._stimuli(self.file.reset)
             self.observer.open()
             if self.file.ready is not None:
                 self._ready = self.expression(self.file.ready)
@@ -165,6 +167,9 @@ class Rig:
             stimulus = self.stimuli[name]
             if stimulus.device or stimulus.rest is not None:
                 stimulus.release()
+        if touched:
+            for name in self.resets:
+                self.reset(name)
         if self.simulator is None:
             return
         if touched.faults:
@@ -172,7 +177,23 @@ class Rig:
         devices = self.simulator.ask("state")["devices"] if touched.all else touched.devices
         for device in devices:
             with suppress(Refused):  # not every device has a reset: a load, a GPS receiver
-                self.simulator.ask("reset", device=device)
+                self.reset(device)
+
+    def reset(self, device: str) -> int:
+        """Reset *device*, one of the file's or a simulated one; return when.
+
+        Raises:
+            BenchError: There is no such device, or it cannot be reset.
+        """
+        now_ns = self.clock.monotonic_ns()
+        if device in self.resets:
+            value = self.resets[device].rest
+            return self.resets[device].apply(1.0 if value is None else value)
+        if self.simulator is None:
+            known = one_of(map(as_toml, self.resets)) if self.resets else "none: it has no [reset]"
+            raise BenchError(f"reset: got {as_toml(device)}, expected {known}")
+        answer = self.simulator.ask("reset", device=device)
+        return int(answer.get("monotonic_ns", now_ns))
 
     def expression(self, text: str) -> Expression:
         """Return what *text* means here.
@@ -204,8 +225,10 @@ class Rig:
                 return "" if can_sources(self._config) else "it has no CAN bus"
             case "request" if what in (*self.file.isotp, ""):
                 return "" if self.file.isotp else "nobody is named in [isotp]"
+            case "reset" if self.resets:
+                return ""
             case "inject" | "reset" if self.simulator is None:
-                return "no simulator runs on it"
+                return "no simulator runs on it" + (", and it has no [reset]" * (kind == "reset"))
             case "inject" if what in BUS_FAULTS and self.is_bridged:
                 return f"its bus is the kernel's, which has no {what}"
             case "inject" | "reset":
@@ -226,6 +249,16 @@ class Rig:
                 f"set: got {as_toml(name)}, expected a name of [set] in {file}: {known}"
             )
         return self.stimuli[name]
+
+    def _stimuli(self, sections: Mapping[str, StimulusConfig]) -> dict[str, Stimulus]:
+        """Make what *sections* describe, as far as it is there on this bench."""
+        found = {}
+        for name, section in sections.items():
+            made = make_stimulus(name, section, self.simulator, self.sender, self.clock)
+            if made is not None:
+                found[name] = made
+                self._stack.callback(made.close)
+        return found
 
     def _start_simulator(self, scenario: str) -> Simulator:
         namespace = f"bench-{os.getpid()}"

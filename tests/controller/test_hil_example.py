@@ -18,7 +18,7 @@ def test_the_hil_example_passes_between_two_controllers(bus, tmp_path):
     assert 'channel = "can0"' in (EXAMPLE / "car.toml").read_text()
     assert 'bridge = { can0 = "can1" }' in file.read_text()
     assert (first.name, second.name) == ("can0", "can1")
-    passed = []
+    told = []
     # A second time for those that failed: on an emulated machine, a pause of a second is nothing.
     for again in ([], ["--last-failed", "--last-failed-no-failures=none"]):
         run = subprocess.run(
@@ -29,8 +29,8 @@ def test_the_hil_example_passes_between_two_controllers(bus, tmp_path):
             stderr=subprocess.STDOUT,
             text=True,
         )  # fmt: skip
-        passed.append(run.stdout)
+        told.append(run.stdout)
         if run.returncode == 0:
             break
-    assert run.returncode == 0, "\n".join(passed)
-    assert "PASSED tests/test_limp_home.py::test_limp_home_when_the_engine_overheats" in passed[0]
+    assert run.returncode == 0, "\n".join(told)
+    assert "PASSED tests/test_limp_home.py::test_limp_home_when_the_engine_overheats" in told[0]
