@@ -349,6 +349,23 @@ def test_a_stopped_node_does_not_hold_up_the_others_for_ever_and_learns_what_it_
     assert delivered + lost == count
 
 
+def test_a_programs_state_follows_the_error_frames_it_receives(channel):
+    def told(can_id, controller=0):
+        data = bytes([0, controller, 0, 0, 0, 0, 0, 0])
+        a.send(can.Message(arbitration_id=can_id, is_error_frame=True, data=data))
+        assert b.recv(TIMEOUT_S).is_error_frame
+        return b.state
+
+    active, passive, error = can.BusState.ACTIVE, can.BusState.PASSIVE, can.BusState.ERROR
+    with join(channel) as a, join(channel) as b:
+        assert told(wire.ERR_CONTROLLER, wire.ERR_TX_WARNING) is active
+        assert told(wire.ERR_CONTROLLER, wire.ERR_TX_PASSIVE) is passive
+        assert told(wire.ERR_PROTOCOL | wire.ERR_BUS_ERROR) is passive
+        assert told(wire.ERR_CONTROLLER, wire.ERR_RX_OVERFLOW) is passive
+        assert told(wire.ERR_BUS_OFF) is error
+        assert told(wire.ERR_RESTARTED) is active
+
+
 def test_no_such_bus_is_its_own_error():
     with pytest.raises(BusNotRunning):
         connect("nowhere", wire.Hello("x"))
