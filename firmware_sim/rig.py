@@ -96,6 +96,7 @@ class Rig:
         """Return what is there and how it is, as JSON can carry it."""
         return {
             "t_ns": self.schedule.now_ns,
+            "start_ns": self.schedule.start_ns,
             "buses": {name: _bus_state(line.bus) for name, line in self.lines.items()},
             "ports": {
                 name: _port_state(member.port)
