@@ -33,10 +33,13 @@ class ScenarioSection(Section, frozen=True, kw_only=True):
         seed: Of everything random. The same seed sends the same bytes.
         ports: Folder for the links to serial ports, relative to the file; None leaves it to the
             command line.
+        gather_ms: How far apart the moments are at which devices do what has become due; 0: each
+            at its own.
     """
 
     seed: int = 0
     ports: str | None = None
+    gather_ms: Annotated[float, Meta(ge=0, le=1_000)] = 0
 
 
 class BusSection(Section, frozen=True, kw_only=True):

@@ -65,7 +65,7 @@ class Simulation:
         self._folder = ports or default_ports(namespace)
         self._log_format = log_format
         self._control = control or namespace or str(os.getpid())
-        self._schedule = Schedule()
+        self._schedule = Schedule(gather_ns=round(scenario.scenario.gather_ms * 1e6))
         self._rig = Rig(self._schedule)
         self._faults = Faults(self._rig, scenario.scenario.seed)
         self._assembly = Assembly(scenario, self._rig, self, namespace)

@@ -67,6 +67,17 @@ def test_a_late_machine_takes_every_step_at_its_own_moment():
     assert [due for due, _ in tray.got] == [0, 10, 20, 30]
 
 
+def test_a_schedule_that_gathers_is_called_seldom_and_takes_every_step_at_its_own_moment():
+    clock, tray = Hand(1_000), Tray()
+    schedule = Schedule(clock, gather_ns=25)
+    schedule.add(Ticker(10), tray)
+    schedule.start()
+    assert schedule.settle() == 1_025
+    clock.now_ns = 1_025
+    assert schedule.settle() == 1_050
+    assert tray.got == [(0, 1_000), (10, 1_010), (20, 1_020)]
+
+
 def test_late_devices_step_in_the_order_of_their_moments():
     schedule, clock = started(0)
     journal = []
