@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import fcntl
 import os
+import secrets
 import tempfile
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack, suppress
@@ -261,7 +262,7 @@ class Rig:
         return found
 
     def _start_simulator(self, scenario: str) -> Simulator:
-        namespace = f"bench-{os.getpid()}"
+        namespace = f"bench-{os.getpid()}-{secrets.token_hex(3)}"
         simulator = self.simulator = Simulator(self.file.resolve(scenario), namespace)
         self._stack.callback(simulator.stop)
         simulator.start()

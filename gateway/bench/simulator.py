@@ -14,11 +14,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from gateway.bench.errors import BenchError
 
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 120.0
+"""An emulated machine takes a minute."""
 STOP_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 10.0
 _ADDRESS = "\0firmware-sim-control/"
@@ -141,10 +142,14 @@ class Simulator:
             self._processes.append(process)
             poll = select.poll()
             poll.register(announcement, select.POLLIN)
-            came = poll.poll(START_TIMEOUT_S * 1000)
-            if not came or not announcement.read():
-                process.kill()
-                status = process.wait()
+            if not poll.poll(START_TIMEOUT_S * 1000):
+                self._fail(process, arguments[0], f"was not ready within {START_TIMEOUT_S:g} s")
+            if not announcement.read():
                 last = log.read_text(errors="replace").strip().splitlines()[-1:]
-                said = last[0] if last else f"ended with status {status}, and said nothing"
-                raise BenchError(f"firmware-sim {arguments[0]} did not start: {said}")
+                self._fail(process, arguments[0], last[0] if last else "it said nothing")
+
+    @staticmethod
+    def _fail(process: subprocess.Popen[bytes], command: str, why: str) -> NoReturn:
+        process.kill()
+        process.wait()
+        raise BenchError(f"firmware-sim {command} did not start: {why}")
