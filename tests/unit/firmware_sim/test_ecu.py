@@ -328,6 +328,17 @@ def test_a_limp_home_that_still_has_its_cause_comes_back_after_the_reset(electro
     assert states[-1] == EcuState.LIMP_HOME
 
 
+def test_a_fault_has_to_hold_anew_after_a_reset(electronics):
+    electronics.run(500)
+    electronics.inputs.set("ENGINE_TEMP", 125.0)
+    electronics.run(560)
+    electronics.ecus["EngineEcu"].reset(electronics.now_ns)
+    electronics.run(560 + BOOT_MS + 90)
+    assert electronics.ecus["EngineEcu"].state == "normal"
+    electronics.run(560 + BOOT_MS + 110)
+    assert electronics.ecus["EngineEcu"].state == "limp_home"
+
+
 def test_a_node_without_cyclic_messages_is_refused(electronics):
     sensors = Sensors(at=lambda now_ns: now_ns, readers={})
     with pytest.raises(ValueError, match="'Gateway', expected one that sends cyclic messages"):

@@ -205,7 +205,7 @@ def test_a_value_that_is_set_takes_the_generators_place_until_it_is_released(sec
 
 def test_a_signal_replays_a_csv_file_by_its_name(section, tmp_path):
     (tmp_path / "drive.csv").write_text(
-        "time,RPM,other\n100.0,1000,x\n100.02,2000,y\n100.06,3000,z\n"
+        "RPM,time,other\n1000,100.0,x\n2000,100.02,y\n3000,100.06,z\n"
     )
     device = section('[signals]\n"Status.RPM" = { recording = { file = "drive.csv" } }').make("1")
     assert of(sent(device, 50), "Status", "RPM") == [1000, 1000, 2000, 2000, 2000, 2000]
