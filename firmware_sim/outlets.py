@@ -82,7 +82,8 @@ class BusLine:
                 keeper(data)
         found = []
         for outlet, place in self._ears:
-            if data := outlet.take(now_ns):
+            if outlet.node.queue:
+                data = outlet.take(now_ns)
                 found += [(t_ns, place, block) for t_ns, block in _by_moment(data)]
         return found
 

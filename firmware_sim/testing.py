@@ -10,6 +10,10 @@ import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from firmware_sim.control import ask
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
@@ -31,6 +35,60 @@ def running_bus(name: str | None = None) -> Iterator[str]:
     name = name or unique_name()
     with running("bus", name):
         yield name
+
+
+class RunningScenario(NamedTuple):
+    """A scenario that runs, for a test.
+
+    Attributes:
+        name: Goes before the names of its buses, and is what it takes requests under.
+        ports: The folder with its serial ports.
+    """
+
+    name: str
+    ports: Path
+
+    def channel(self, bus: str) -> str:
+        """Return the name by which *bus* of the scenario is joined."""
+        return f"{self.name}.{bus}"
+
+    def ask(self, do: str, **keys: object) -> dict[str, Any]:
+        """Send a request, as docs/simulator.md has them; return the answer.
+
+        Raises:
+            RequestError: It was refused.
+        """
+        return ask(self.name, {"do": do, **keys})
+
+    def set(self, device: str, **values: float) -> None:
+        """Hold inputs of *device* at values."""
+        self.ask("set", device=device, values=values)
+
+    def inject(self, kind: str, on: str, **keys: object) -> int:
+        """Put a fault on something; return its number. ``for_`` stands for ``for``."""
+        fault = {key.rstrip("_"): value for key, value in keys.items()}
+        number: int = self.ask("inject", fault={"kind": kind, "on": on, **fault})["id"]
+        return number
+
+    def clear(self, number: int | None = None) -> int:
+        """Take a fault back, or all; return how often they took effect."""
+        effects: int = self.ask("clear", id=number)["effects"]
+        return effects
+
+
+@contextmanager
+def running_scenario(file: Path, ports: Path) -> Iterator[RunningScenario]:
+    """Run the scenario in *file*, with its serial ports in *ports*, under a name of its own.
+
+        with running_scenario(file, tmp_path / "ports") as scenario:
+            scenario.set("car", ENGINE_TEMP=125.0)
+
+    Raises:
+        RuntimeError: It did not start.
+    """
+    name = unique_name()
+    with running("run", str(file), "--namespace", name, "--ports", str(ports)):
+        yield RunningScenario(name, ports)
 
 
 @contextmanager
