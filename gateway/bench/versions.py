@@ -6,7 +6,7 @@ import hashlib
 import platform
 from importlib.metadata import version
 
-from gateway.bench.bench_file import BenchFile, can_sources
+from gateway.bench.bench_file import BenchFile, IsoTpConfig, can_sources
 from gateway.bench.choice import Choice
 from gateway.bench.errors import NoAnswer
 from gateway.bench.request import ask
@@ -14,7 +14,8 @@ from gateway.bench.rig import Rig
 from gateway.clock import NS_PER_S
 from gateway.config.model import Config
 
-VERSION_WITHIN_NS = NS_PER_S
+TRIES_NS = (NS_PER_S // 2, 2 * NS_PER_S)
+"""A device that has just got its supply may not hear the first request."""
 
 
 def versions(choice: Choice, file: BenchFile, config: Config) -> list[str]:
@@ -42,14 +43,19 @@ def firmware_versions(rig: Rig) -> list[str]:
     for name, address in rig.file.isotp.items():
         if address.version is None:
             continue
-        asked = bytes.fromhex(address.version)
-        try:
-            answer = ask(rig, address, asked, VERSION_WITHIN_NS)[0]
-        except NoAnswer as error:
-            lines.append(f"bench: {name}: {error}")
-        else:
-            lines.append(f"bench: {name}: firmware {_text(answer[len(asked) :])}")
+        lines.append(f"bench: {name}: {_version(rig, address, bytes.fromhex(address.version))}")
     return lines
+
+
+def _version(rig: Rig, address: IsoTpConfig, asked: bytes) -> str:
+    for within_ns in TRIES_NS:
+        try:
+            answer = ask(rig, address, asked, within_ns)[0]
+        except NoAnswer as error:
+            said = str(error)
+        else:
+            return f"firmware {_text(answer[len(asked) :])}"
+    return said
 
 
 def _text(answer: bytes) -> str:

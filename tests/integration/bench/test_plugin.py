@@ -244,7 +244,7 @@ def test_the_head_asks_the_firmware_for_its_version(project):
     result.stdout.fnmatch_lines(
         [
             "bench: engine: firmware EngineEcu 1.2",
-            "bench: gearbox: no answer to 09 04 (7E6 > 7EE) within 1 s",
+            "bench: gearbox: no answer to 09 04 (7E6 > 7EE) within 2 s",
         ]
     )
 
