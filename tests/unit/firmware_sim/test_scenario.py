@@ -64,7 +64,7 @@ def test_an_empty_scenario_has_nothing_in_it(scenario):
         ),
         pytest.param(
             "[scenario]\nsead = 3",
-            "scenario.sead: got an unknown key, expected one of 'seed', 'ports'",
+            "scenario.sead: got an unknown key, expected one of 'seed', 'ports', 'gather_ms'",
             id="unknown key of the scenario",
         ),
         pytest.param(
