@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from firmware_sim import testing
-from firmware_sim.control import ask
 from gateway.supervisor.instance import the_instance
 
 PATIENCE_S = 30.0
@@ -141,29 +140,33 @@ stale_after = "300ms"
 class Bench:
     """A scenario and a gateway that run, and what a test asks of them."""
 
-    def __init__(self, control, config, gateway):
-        self._control = control
+    def __init__(self, scenario, config, gateway):
+        self._scenario = scenario
         self._config = config
         self._gateway = gateway
         self._partial = b""
         self._on = set()
         self._raised = []
 
-    def ask(self, **request):
-        """Send a request to the scenario."""
-        return ask(self._control, request)
+    def set(self, device, **values):
+        """Hold inputs of a device at values."""
+        self._scenario.set(device, **values)
 
     def inject(self, kind, on, **keys):
         """Put a fault on something; return its number."""
-        return self.ask(do="inject", fault={"kind": kind, "on": on, **keys})["id"]
+        return self._scenario.inject(kind, on, **keys)
 
     def clear(self, number=None):
         """Take a fault back; return how often it took effect."""
-        return self.ask(do="clear", id=number)["effects"]
+        return self._scenario.clear(number)
+
+    def state(self):
+        """Return the state of the scenario."""
+        return self._scenario.ask("state")
 
     def effects(self, number):
         """Return how often a fault has taken effect."""
-        faults = self.ask(do="state")["faults"]
+        faults = self.state()["faults"]
         return next(fault["effects"] for fault in faults if fault["id"] == number)
 
     def status(self):
@@ -242,24 +245,20 @@ class Bench:
 @contextlib.contextmanager
 def running_bench(folder):
     """Run the scenario and the gateway in *folder*."""
-    namespace = testing.unique_name("f")[:30]
     (folder / "scenario.toml").write_text(SCENARIO)
     (folder / "engine.dbc").write_text(DBC)
     shutil.copy(ROOT / "firmware_sim" / "data" / "f1.dbc", folder)
     config = folder / "gateway.toml"
-    config.write_text(CONFIG.format(namespace=namespace, folder=folder))
     runtime = {**os.environ, "RUNTIME_DIRECTORY": str(folder / "run")}
-    with testing.running(
-        "run", str(folder / "scenario.toml"), "--namespace", namespace, "--ports",
-        str(folder / "ports"),
-    ):  # fmt: skip
+    with testing.running_scenario(folder / "scenario.toml", folder / "ports") as scenario:
+        config.write_text(CONFIG.format(namespace=scenario.name, folder=folder))
         gateway = subprocess.Popen(
             [sys.executable, "-m", "gateway", "run", str(config), "--alarms", "-"],
             env=runtime,
             stdout=subprocess.PIPE,
         )
         try:
-            yield Bench(namespace, config, gateway)
+            yield Bench(scenario, config, gateway)
         finally:
             gateway.send_signal(signal.SIGTERM)
             try:
@@ -286,5 +285,5 @@ def bench(shared_bench):
     """The bench, without a fault before and after."""
     yield shared_bench
     shared_bench.clear()
-    shared_bench.ask(do="set", device="car", values={"ENGINE_TEMP": 90.0})
+    shared_bench.set("car", ENGINE_TEMP=90.0)
     shared_bench.settle()

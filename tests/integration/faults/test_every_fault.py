@@ -55,12 +55,12 @@ def links(bench, state, source, kind, on, **keys):
 def keeps_from(bench, kind, **keys):
     """A fault that holds the engine's heat back from its ECU; it shows when it is cleared."""
     number = bench.inject(kind, "car.ENGINE_TEMP", **keys)
-    bench.ask(do="set", device="car", values={"ENGINE_TEMP": 118.0})
+    bench.set("car", ENGINE_TEMP=118.0)
     bench.until_received("f1", 100)
     assert not bench.is_on("engine_hot")
     assert bench.clear(number) > 0
     bench.until_on("engine_hot")
-    bench.ask(do="set", device="car", values={"ENGINE_TEMP": 90.0})
+    bench.set("car", ENGINE_TEMP=90.0)
     bench.until_off("engine_hot")
 
 
@@ -85,16 +85,16 @@ def multiplies(bench, source, kind, on):
     """The gateway gets each twice, and each once again afterwards."""
 
     def received_while(condition):
-        began, first = bench.ask(do="state")["t_ns"], bench.source(source)["received"]
+        began, first = bench.state()["t_ns"], bench.source(source)["received"]
         bench.until(condition, "enough")
-        took_s = (bench.ask(do="state")["t_ns"] - began) / 1e9
+        took_s = (bench.state()["t_ns"] - began) / 1e9
         return (bench.source(source)["received"] - first) / took_s
 
     number = bench.inject(kind, on)
     twice = received_while(lambda: bench.effects(number) >= 30)
     assert bench.clear(number) >= 30
-    began = bench.ask(do="state")["t_ns"]
-    once = received_while(lambda: bench.ask(do="state")["t_ns"] >= began + 1_000_000_000)
+    began = bench.state()["t_ns"]
+    once = received_while(lambda: bench.state()["t_ns"] >= began + 1_000_000_000)
     assert 1.5 * once < twice < 2.5 * once
 
 
@@ -149,9 +149,9 @@ def spoils(bench, kind, **keys):
 
 def rebooted(bench):
     """An ECU that is held in reset is silent, and boots when it is let go."""
-    number = bench.inject("reset", "car.EngineEcu", **{"for": "60s"})
+    number = bench.inject("reset", "car.EngineEcu", for_="60s")
     bench.until_on("car_silent")
-    assert bench.ask(do="state")["devices"]["car"]["state"]["EngineEcu"] != "boot"
+    assert bench.state()["devices"]["car"]["state"]["EngineEcu"] != "boot"
     assert bench.clear(number) == 1
     bench.until_off("car_silent")
 
@@ -219,7 +219,7 @@ CASES = {
     ("garbage", "port"): lambda b: spoils(b, "garbage"),
     ("reset", "device"): rebooted,
     ("reset", "port"): lambda b: raises(
-        b, "wind_silent", "reset", "wind", **{"for": "60s"}
+        b, "wind_silent", "reset", "wind", for_="60s"
     ),
 }  # fmt: skip
 
