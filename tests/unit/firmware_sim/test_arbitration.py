@@ -1,6 +1,6 @@
 """Who wins, against the bits of the arbitration field put on the wire one by one."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_sim import wire
@@ -34,12 +34,14 @@ def winner_on_the_wire(one, other):
     return one
 
 
+@settings(deadline=None)
 @given(ids, ids)
 def test_the_frame_whose_bits_stay_dominant_longest_has_the_lower_key(one, other):
     winner = winner_on_the_wire(one, other)
     assert key(winner, 0) <= key(other if winner == one else one, 0)
 
 
+@settings(deadline=None)
 @given(ids, ids)
 def test_different_fields_have_different_keys(one, other):
     assert (key(one, 0) == key(other, 0)) == (one == other)

@@ -1,7 +1,7 @@
 """The lengths of frames, against figures worked out by hand and a model that plays every bit."""
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from firmware_sim import wire
@@ -173,6 +173,7 @@ def any_frame(draw):
     return can_id, length, flags, data
 
 
+@settings(deadline=None)
 @given(any_frame())
 @example((0, 8, 0, bytes(8)))
 @example((0x7FF, 8, 0, b"\xff" * 8))
@@ -183,6 +184,7 @@ def test_every_frame_is_as_long_as_its_bits_played_one_by_one(frame):
     assert frame_bits(can_id, length, flags, data).total == played(can_id, length, flags, data)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 0x7FF), st.binary(min_size=8, max_size=8))
 def test_stuffing_lengthens_a_frame_by_at_most_24_bits(can_id, data):
     assert 0 <= bits(can_id, data).total - unstuffed(can_id, 8) <= 24

@@ -1,7 +1,7 @@
 """Lines as candump writes them, and its filters."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_sim import wire
@@ -66,6 +66,7 @@ def test_what_is_no_filter_is_refused(text):
         Filters.parse(text)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 0x7FF), st.integers(0, 0x7FF), st.integers(0, 0x7FF))
 def test_a_filter_and_its_inverse_show_every_frame_once(can_id, wanted, mask):
     plain, inverse = (Filters.parse(f"{wanted:X}{sign}{mask:X}") for sign in ":~")

@@ -7,7 +7,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_sim import wire
@@ -291,6 +291,7 @@ def traffic(draw):
     return offers
 
 
+@settings(deadline=None)  # an example plays thousands of bits
 @given(traffic())
 def test_order_and_stamps_are_those_of_a_bus_whose_bits_are_played_one_by_one(offers):
     names = [f"node {n}" for n in range(len(offers))]
