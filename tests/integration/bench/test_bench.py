@@ -188,13 +188,16 @@ def test_nothing_is_lost_while_a_test_does_something_else(bench):
 def test_a_leak_is_found(bench):
     assert bench.health.findings() == []
     bench.health.leaks_expected = False
-    left, thread = socket.socket(), threading.Thread(target=threading.Event().wait, args=(0.2,))
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
     thread.start()
-    found = bench.health.findings()
-    assert any(f"descriptor: {left.fileno()} (socket" in line for line in found)
-    assert any("still running: 1 thread" in line for line in found)
-    left.close()
+    with socket.socket() as left:
+        found = bench.health.findings()
+        number = left.fileno()
+    done.set()
     thread.join()
+    assert any(f"descriptor: {number} (socket" in line for line in found)
+    assert any("still running: 1 thread" in line for line in found)
     bench.health.leaks_expected = True
     assert bench.health.findings() == []
 
