@@ -170,13 +170,16 @@ class RestBusSection(OnBus, frozen=True, kw_only=True, tag="rest-bus", tag_field
         everything = {message.name: message for message in database.messages}
         for name in self.cycle:
             _known(f"cycle.{name}", name, everything)
-        return [
+        sent = [
             message
             for message in database.messages
             if (self.nodes is None or set(self.nodes) & set(message.senders))
             and not set(self.except_nodes) & set(message.senders)
             and self._cycle_ns(message)
         ]
+        for message in sent:
+            _check_length(message)
+        return sent
 
     def _cycle_ns(self, message: Message) -> int:
         given = self.cycle.get(message.name)
@@ -186,6 +189,13 @@ class RestBusSection(OnBus, frozen=True, kw_only=True, tag="rest-bus", tag_field
         if "cyclic" not in how and any(word in how for word in _SELDOM):
             return 0
         return int(message.cycle_time or 0) * 1_000_000
+
+
+def _check_length(message: Message) -> None:
+    # J1939 and NMEA 2000 split what does not fit; there is no CAN FD in them.
+    if message.length > (8 if message.protocol == "j1939" else 64):
+        got = f"{message.name} of {message.length} bytes, which takes several frames"
+        raise RequestError("dbc", got, f'to leave it out: cycle.{message.name} = "0s"')
 
 
 def _generator(value: object, message: Message, signal: str, name: str, seed: str) -> Generator:

@@ -12,6 +12,7 @@ from firmware_sim import wire
 
 _EXACT_BITS = 52
 """Raw values of so many bits are exact as floats, so that one division converts them."""
+_CLASSIC_BYTES = 8
 _IEEE = {16: "e", 32: "f", 64: "d"}
 _LARGEST = {16: 65504.0, 32: (2 - 2**-23) * 2.0**127, 64: math.inf}
 
@@ -56,7 +57,8 @@ class Encoder:
             for c in self._converters
         ]
         extended = wire.EXTENDED if message.is_extended_frame else 0
-        flags = wire.FD if message.is_fd else 0
+        # Databases do not always say so, but only CAN FD has such frames.
+        flags = wire.FD if message.is_fd or message.length > _CLASSIC_BYTES else 0
         self._header = wire.pack_frame(
             message.frame_id | extended, flags=flags, length=message.length
         )[:-64]

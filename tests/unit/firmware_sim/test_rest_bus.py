@@ -1,6 +1,7 @@
 """A rest-bus: nodes that are not there, by their database, their table, in simulated time."""
 
 import tomllib
+from random import Random
 
 import cantools
 import msgspec
@@ -8,7 +9,9 @@ import numpy as np
 import pytest
 
 from firmware_sim import wire
+from firmware_sim.devices.encoder import Encoder
 from firmware_sim.devices.protection import crc8
+from firmware_sim.devices.rest_bus import pages
 from firmware_sim.errors import RequestError
 from firmware_sim.rest_bus_section import RestBusSection
 
@@ -316,6 +319,33 @@ def test_a_wrong_table_is_refused_with_where_what_and_what_is_right(section, tex
     assert words in str(error.value)
 
 
+LONG = """VERSION ""
+BS_:
+BU_: Node
+BO_ 1 Long: {length} Node
+ SG_ A : 0|8@1+ (1,0) [0|0] "" Node
+BO_ 2 Short: 8 Node
+ SG_ A : 0|8@1+ (1,0) [0|0] "" Node
+BA_DEF_ BO_ "GenMsgCycleTime" INT 0 1000;
+BA_DEF_DEF_ "GenMsgCycleTime" 10;
+"""
+
+
+def test_a_message_of_more_than_eight_bytes_is_a_can_fd_frame(section, tmp_path):
+    (tmp_path / "bus.dbc").write_text(LONG.format(length=24))
+    records = np.frombuffer(section().make("1").step(0), wire.RECORD)
+    assert records["len"].tolist() == [24, 8]
+    assert records["flags"].tolist() == [wire.FD, 0]
+
+
+def test_one_that_takes_several_frames_is_refused_unless_it_is_left_out(section, tmp_path):
+    (tmp_path / "bus.dbc").write_text(LONG.format(length=65))
+    with pytest.raises(RequestError, match=r"got Long of 65 bytes, .* cycle\.Long = \"0s\""):
+        section().check()
+    records = np.frombuffer(section('[cycle]\nLong = "0s"').make("1").step(0), wire.RECORD)
+    assert records["len"].tolist() == [8]
+
+
 def test_a_database_that_is_not_there_or_none_is_refused(section, tmp_path):
     (tmp_path / "bus.dbc").unlink()
     with pytest.raises(RequestError, match=r"dbc: got no such file or directory: .*bus\.dbc"):
@@ -340,3 +370,36 @@ def test_a_csv_file_without_the_signal_is_refused(section, tmp_path, text, words
     (tmp_path / "drive.csv").write_text(text)
     with pytest.raises(RequestError, match=words):
         section('[signals]\n"Status.RPM" = { recording = { file = "drive.csv" } }').check()
+
+
+@pytest.mark.parametrize(
+    "name", ["leaf/EV-can_AZE0.dbc", "rav4/toyota_adas.dbc", "boat/nmea2000.dbc"]
+)
+def test_every_form_of_every_message_of_real_databases_is_what_cantools_makes_of_it(
+    recordings, name
+):
+    database = cantools.database.load_file(recordings / name, strict=False)
+    random = Random(name)
+    compared = 0
+    for message in database.messages:
+        for page in pages(message):
+            values = {
+                s.name: random_value(s, random) for s in message.signals if s.name in page.signals
+            }
+            values |= page.selected
+            encoder = Encoder(message, page.signals)
+            sent = encoder.encode([values[signal] for signal in page.signals])
+            assert sent == message.encode(values, strict=False), message.name
+            compared += 1
+    assert compared >= len(database.messages)
+
+
+def random_value(signal, random):
+    """A value that the signal can hold."""
+    if signal.is_float:
+        return random.uniform(signal.minimum or 0.0, signal.maximum or 1.0)
+    bits = signal.length - signal.is_signed
+    value = signal.conversion.raw_to_scaled(random.getrandbits(bits), decode_choices=False)
+    low = value if signal.minimum is None else signal.minimum
+    high = value if signal.maximum is None else signal.maximum
+    return min(max(value, low), high)
