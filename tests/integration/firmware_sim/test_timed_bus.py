@@ -110,16 +110,19 @@ def test_who_only_listens_sees_the_error_frames_and_acknowledges_nothing(channel
 def test_a_program_that_leaves_with_frames_that_nobody_acknowledged_is_let_go():
     bus = Bus(testing.unique_name(), bit_rate=500_000)
     until_ns = time.monotonic_ns() + round(TIMEOUT_S * 1e9)
+
+    def go_on(until):
+        """Run the bus until *until* says so of its only node's row."""
+        stop = lambda: any(until(row) for row in bus.report())  # noqa: E731
+        loop.run(selector, [server], stop=stop, until_ns=until_ns)
+
     with selectors.DefaultSelector() as selector, BusServer(bus, selector) as server:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as leaver:
             leaver.connect(wire.address(bus.name))
             leaver.sendall(wire.Hello("leaver").pack() + FRAME * 1000)
-        loop.run(
-            selector,
-            [server],
-            stop=lambda: any(row.unsent == 1000 for row in bus.report()),
-            until_ns=until_ns,
-        )
+            # Until it has been told all that it is told, and its mailbox is full.
+            go_on(lambda row: row.tx_errors > 20)
+        go_on(lambda row: row.unsent == 1000)
     [row] = bus.report()
     assert (row.name, row.sent, row.unsent) == ("leaver", 0, 1000)
     assert time.monotonic_ns() < until_ns
@@ -142,5 +145,21 @@ def test_an_slcan_adapter_acknowledges_while_it_is_open(tmp_path):
         got = b""
         while b"t1231" not in got:
             got += os.read(line, 100)
+        os.write(line, b"C\r")
+        while got.count(b"\r") < 3:
+            got += os.read(line, 100)
         os.close(line)
-    assert got == b"\rt123101\r"
+        alone.send(message(0x124))
+        read_until(alone, can.BusState.PASSIVE)
+    assert got == b"\rt123101\r\r"
+
+
+def test_who_leaves_before_its_welcome_does_not_end_the_bus():
+    bus = Bus(testing.unique_name())
+    until_ns = time.monotonic_ns() + round(TIMEOUT_S * 1e9)
+    with selectors.DefaultSelector() as selector, BusServer(bus, selector) as server:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as hasty:
+            hasty.connect(wire.address(bus.name))
+            hasty.sendall(wire.Hello("hasty").pack() + FRAME)
+        loop.run(selector, [server], stop=lambda: bus.frames == 1, until_ns=until_ns)
+    assert bus.frames == 1
