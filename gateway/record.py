@@ -6,7 +6,9 @@ cache line can be seen half-written by another process.
 
 from __future__ import annotations
 
+import sys
 from enum import IntEnum, IntFlag
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +90,19 @@ is `Quality.INVALID`.
 
 TICK = 0xFFFF_FFFF
 """The ``signal`` of a sample that only says: this source's time line has come this far."""
+
+_Entry = TypeVar("_Entry", bound=np.generic)
+
+
+def look_up(table: NDArray[_Entry], numbers: NDArray[np.unsignedinteger]) -> NDArray[_Entry]:
+    """Return the entries of *table* at *numbers*; for any beyond it, such as `TICK`, the last."""
+    found: NDArray[_Entry]
+    if sys.maxsize > 2**32:
+        found = table.take(numbers, mode="clip")
+    else:  # they do not all fit into an index
+        found = table[np.minimum(numbers, len(table) - 1)]
+    return found
+
 
 ALARM = np.dtype(
     [

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.record import look_up
+
 Indices = NDArray[np.intp]
 
 
@@ -27,7 +29,7 @@ class Routes:
         # Where no key has several rules, as is most common, one look-up finds the rule, or -1.
         self._only: Indices | None = None
         if (self._count <= 1).all():
-            self._only = np.full(self._beyond + 1, -1)
+            self._only = np.full(self._beyond + 1, -1, np.intp)
             self._only[np.array(keys, np.intp)] = slots
 
     def pairs(self, keys: NDArray[np.unsignedinteger]) -> tuple[Indices, Indices]:
@@ -35,11 +37,11 @@ class Routes:
 
         In the order of the rows, and for one row in the order in which the rules were given.
         """
-        known = np.minimum(keys, self._beyond)
         if self._only is not None:
-            slots = self._only[known]
+            slots = look_up(self._only, keys)
             rows = (slots >= 0).nonzero()[0]
-            return rows, slots if len(rows) == len(slots) else slots[rows]
+            return rows, slots if len(rows) == len(slots) else slots.take(rows)
+        known = np.minimum(keys, self._beyond)
         count = self._count[known]
         rows = count.nonzero()[0]
         count = count[rows]

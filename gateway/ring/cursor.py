@@ -11,6 +11,8 @@ from gateway.ring.layout import LaneFlag
 from gateway.ring.memory import SharedMemory
 from gateway.ring.spec import ReaderSpec
 
+_CLOSED = int(LaneFlag.CLOSED)
+
 
 class Cursor:
     """A reader's side of one lane.
@@ -47,6 +49,7 @@ class Cursor:
         self._state_at = lane.at.accounts[number]
         self._published_at = lane.at.published
         self._wanted_at = lane.at.wanted
+        self._flags_at = lane.at.flags
         with lane.guard:
             account = lane.reopen_account(number)
             self._remember_state()
@@ -59,6 +62,8 @@ class Cursor:
 
     def copy(self, max_records: int) -> Batch | None:
         """Copy what there is from `position` on, up to the end of the slots; None: nothing."""
+        if self.position == self.end and not self.has_news:
+            return None
         if self._lossless:
             if self.position == self.end:
                 self.look()
@@ -143,6 +148,16 @@ class Cursor:
     def has_more(self) -> bool:
         """Whether there seems to be something new. Without the guard, so no more than a hint."""
         return self._words[self._published_at] != self.position
+
+    @property
+    def has_news(self) -> bool:
+        """Whether a look would show anything new. A hint likewise: what it misses comes later."""
+        words = self._words
+        return (
+            words[self._published_at] != self.end
+            or words[self._state_at] != self._state
+            or bool(words[self._flags_at] & _CLOSED) is not self.is_closed
+        )
 
     def arm(self) -> bool:
         """Ask to be woken by the next record; return True if there are some already."""

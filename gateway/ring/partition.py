@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.record import look_up
+
 
 @dataclass(frozen=True, eq=False)
 class Partition:
@@ -33,6 +35,5 @@ class Partition:
 
     def select(self, records: NDArray[np.void]) -> NDArray[np.intp]:
         """Return the indices of those *records* that this member handles, ascending."""
-        keys = np.minimum(records[self.field], len(self._mine) - 1)
-        kept: NDArray[np.intp] = self._mine[keys].nonzero()[0]
+        kept: NDArray[np.intp] = look_up(self._mine, records[self.field]).nonzero()[0]
         return kept

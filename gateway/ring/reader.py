@@ -145,10 +145,11 @@ class Reader:
         return cursor, batch
 
     def _wait(self, max_records: int, timeout_ns: int | None) -> tuple[Cursor, Batch]:
+        if timeout_ns == 0:
+            return self._scan_again(max_records)
         deadline = Deadline(timeout_ns)
         while True:
-            if timeout_ns != 0:
-                self._let_others_run()
+            self._let_others_run()
             if not self.arm():
                 left = deadline.left_ns()
                 if left == 0 or not self._bell.wait(left):
@@ -156,6 +157,16 @@ class Reader:
             taken = self._scan(max_records)
             if taken is not None:
                 return taken
+
+    def _scan_again(self, max_records: int) -> tuple[Cursor, Batch]:
+        """Return what `_scan` left in the lanes, if anything; ask no producer to ring the bell."""
+        while any(cursor.position < cursor.end for cursor in self._cursors):
+            taken = self._scan(max_records)
+            if taken is not None:
+                return taken
+        if all(cursor.is_closed for cursor in self._cursors):
+            raise RingClosed("end of stream")
+        raise RingTimeout("no records")
 
     def _let_others_run(self) -> None:
         """Put off going to sleep: a busy producer publishes sooner than it could wake us."""

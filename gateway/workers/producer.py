@@ -117,8 +117,10 @@ class Producer:
         # waits by itself, never longer than a tick, so that stop is noticed.
         timeout_ns = TICK_INTERVAL_NS if descriptor is None else 0
         stopped = stop.is_set()
+        gathered = False
         while not stopped:
-            came = descriptor is not None and ready.poll(self._patience_ms())
+            # What gathered is read without asking first whether there is anything.
+            came = gathered or (descriptor is not None and ready.poll(self._patience_ms()))
             before = source.counters.received
             samples = source.read(timeout_ns)
             if self._link.is_down:
@@ -127,12 +129,14 @@ class Producer:
             if samples is None:
                 return True
             self._publish(samples)
+            del samples  # the next ones go into the same memory, if nobody holds these
             self._beat()
-            if came and source.counters.received - before < MANY:
+            read = source.counters.received - before
+            if (read if gathered else came) and read < MANY:
                 # The wake-up costs more than the frame: let a few gather before the next read.
-                stopped = self._rhythm.wait([stop])
+                stopped, gathered = self._rhythm.wait([stop]), True
             else:
-                stopped = stop.is_set()
+                stopped, gathered = stop.is_set(), False
         self._drain()
         return False
 

@@ -38,22 +38,13 @@ _WELCOME_WITHIN_S = 2.0
 _OVERRUN_ID = CanId.ERROR | 0x004
 _LONGEST = 64
 
-# Two words of a FRAME, so that a batch of common frames takes few steps: its second word as a
-# whole, and the last two bytes of that.
-_WORDS = np.dtype(
-    {
-        "names": ["second", "channel and origin"],
-        "formats": ["=i8", "=u2"],
-        "offsets": [8, 14],
-        "itemsize": FRAME.itemsize,
-    }
-)
 _EXAMPLE = np.zeros(1, FRAME)
-_EXAMPLE["origin"] = Origin.KERNEL
-_KERNEL = _EXAMPLE.view(_WORDS)["channel and origin"][0]
-_EXAMPLE["can_id"], _EXAMPLE["len"], _EXAMPLE["origin"] = CanId.ERROR, 0xFF & -_LONGEST, 0
-_RARE = _EXAMPLE.view(_WORDS)["second"][0]
-"""Bits that only error frames and frames of `_LONGEST` bytes or more have."""
+_EXAMPLE["can_id"], _EXAMPLE["len"] = CanId.ERROR, 0xFF & -_LONGEST
+_RARE = _EXAMPLE.view(np.int64)[1]
+"""Bits of a frame's second word that only error frames and those of `_LONGEST` bytes have."""
+_EXAMPLE["channel"], _EXAMPLE["origin"] = 0, Origin.KERNEL
+_KERNEL = _EXAMPLE.view(np.uint16)[7]
+"""The last two bytes of that word: channel and origin."""
 
 
 def join_bus(channel: str, node: str, flags: int) -> socket.socket:
@@ -104,6 +95,7 @@ class VirtualBusReader:
         self._socket: socket.socket | None = None
         self._ready = select.poll()
         self._part = b""
+        self._frames: Frames | None = None
 
     def filter(self, filters: FrameFilters) -> bool:  # noqa: ARG002
         """See `FrameReader`. The bus has none."""
@@ -137,8 +129,14 @@ class VirtualBusReader:
             raise LinkLostError(f"simulated bus '{self._channel}' is not open")
         if timeout_ns and not self._ready.poll(-(-timeout_ns // NS_PER_MS)):
             return 0
+        if frames is not self._frames:
+            # Views cost more than what is done with them, and it is the same array each time.
+            self._frames = frames
+            self._memory = frames.view(np.uint8).data
+            self._words = frames.view(np.int64).reshape(len(frames), -1)
+            self._halves = frames.view(np.uint16).reshape(len(frames), -1)
         # The record that the last read cut through goes in front; the socket fills up the rest.
-        memory = frames.view(np.uint8).data
+        memory = self._memory
         begin = len(self._part)
         memory[:begin] = self._part
         try:
@@ -152,9 +150,8 @@ class VirtualBusReader:
             raise LinkLostError(f"simulated bus '{self._channel}' is gone", LinkState.UNPLUGGED)
         count, rest = divmod(begin + size, FRAME.itemsize)
         self._part = bytes(memory[begin + size - rest : begin + size])
-        words = frames[:count].view(_WORDS)
-        words["channel and origin"] = _KERNEL
-        if np.count_nonzero(words["second"] & _RARE):
+        self._halves[:count, 7] = _KERNEL
+        if np.count_nonzero(self._words[:count, 1] & _RARE):
             self._look_closely(frames[:count])
         return count
 

@@ -403,6 +403,17 @@ class TestSelector:
             writer.put(numbers(0, 1))
             assert poll.poll(0) == []
 
+    def test_who_only_looks_is_not_woken(self, make_ring, numbers):
+        ring = make_ring("reader")
+        with ring.writer(0) as writer, ring.reader("reader") as reader:
+            poll = select.poll()
+            poll.register(reader, select.POLLIN)
+            with pytest.raises(RingTimeout):
+                reader.peek(timeout_ns=0)
+            writer.put(numbers(0, 1))
+            assert poll.poll(0) == []
+            assert values(reader.get(timeout_ns=0)) == [0]
+
     def test_the_end_of_the_stream_wakes_too(self, make_ring):
         ring = make_ring("reader")
         with ring.reader("reader") as reader:
