@@ -118,6 +118,13 @@ def test_values_at_the_limits_of_a_frames_field_are_good_and_beyond_they_are_not
     assert [quality for _, _, quality in readings] == [out, Quality.GOOD, Quality.GOOD, out]
 
 
+def test_values_at_the_limits_of_a_columns_field_are_good_and_beyond_they_are_not(line, fields):
+    made = line("csv", fields=fields(v={"minimum": -3, "maximum": 3}))
+    out = Quality.OUT_OF_RANGE
+    readings = made.feed(b"-3.1\n-3\n3\n3.1\n")
+    assert [quality for _, _, quality in readings] == [out, Quality.GOOD, Quality.GOOD, out]
+
+
 def test_a_frames_value_beyond_all_numbers_is_invalid(line):
     field = FieldConfig(name="v", type="f64", scale=1e300)
     made = line("framed", frames=(FrameConfig(name="f", id=1, fields=(field,)),))
