@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import can
 import cantools
-from _end_to_end_job import BUSES, END_ID, FIRST_ID, MESSAGES, Rule, make_rules
+from _end_to_end_job import END_ID, FIRST_ID, MESSAGES, Rule, make_rules
 
 ANALYZERS = 3
 NOTHING_FOR_S = 0.2
@@ -90,14 +90,14 @@ def producer(
     out.put({"received": received, "error_frames": error_frames, "gaps": gaps})
 
 
-def analyze(queue: Queue[Any], ready: Barrier, out: Queue[Any]) -> None:
+def analyze(buses: int, queue: Queue[Any], ready: Barrier, out: Queue[Any]) -> None:
     checks: dict[tuple[int, int], list[Check]] = {}
     for rule in make_rules():
         checks.setdefault((rule.bus, rule.can_id), []).append(check(rule))
     raised: set[str] = set()
     judged = ended = 0
     ready.wait()
-    while ended < BUSES:
+    while ended < buses:
         item = queue.get()
         if item is None:
             ended += 1
@@ -127,14 +127,15 @@ def main() -> None:
     dbc, *channels = sys.argv[1:]
     queues: list[Queue[Any]] = [multiprocessing.Queue() for _ in range(ANALYZERS)]
     stop = multiprocessing.Event()
-    ready = multiprocessing.Barrier(BUSES + ANALYZERS + 1)
+    ready = multiprocessing.Barrier(len(channels) + ANALYZERS + 1)
     out: Queue[Any] = multiprocessing.Queue()
     processes = [
         multiprocessing.Process(target=producer, args=(n, each, dbc, queues, ready, stop, out))
         for n, each in enumerate(channels)
     ]
     processes += [
-        multiprocessing.Process(target=analyze, args=(queue, ready, out)) for queue in queues
+        multiprocessing.Process(target=analyze, args=(len(channels), queue, ready, out))
+        for queue in queues
     ]
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     for process in processes:

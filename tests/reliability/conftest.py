@@ -101,9 +101,10 @@ def amount(request):
 
 @pytest.fixture
 def limit(request):
-    """How many seconds something may take: as promised in `make soak`, which has the machine for
-    itself; in `make test` other tests run at the same time, and it may take four times as long."""
-    return lambda seconds: seconds if is_soak(request.config) else 4 * seconds
+    """What something may take, in seconds say: as promised in `make soak`, which has the machine
+    for itself; in `make test` other tests run at the same time, and it may be four times as much.
+    """
+    return lambda promised: promised if is_soak(request.config) else 4 * promised
 
 
 @pytest.fixture
