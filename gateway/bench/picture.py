@@ -124,7 +124,9 @@ class _Axis:
 
 
 def _panel(trace: Trace, axis: _Axis, top: float) -> list[str]:
-    low, high = _range(trace)
+    least, greatest = _extremes(trace)
+    room = (greatest - least) * 0.08 or max(abs(greatest) * 0.05, 0.5)
+    low, high = least - room, greatest + room
     height = PANEL - 8
 
     def y(value: float) -> float:
@@ -139,7 +141,7 @@ def _panel(trace: Trace, axis: _Axis, top: float) -> list[str]:
     parts += [
         f'<text class="small" x="{LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">'
         f"{value:.6g}</text>"
-        for value in (low, high)
+        for value in dict.fromkeys((least, greatest))
     ]
     for threshold in trace.thresholds:
         at = y(threshold)
@@ -184,15 +186,13 @@ def _moments(moments: Sequence[Moment], axis: _Axis, bottom: float) -> list[str]
     return parts
 
 
-def _range(trace: Trace) -> tuple[float, float]:
-    """Return what the axis of values goes from and to; never of no height."""
+def _extremes(trace: Trace) -> tuple[float, float]:
+    """Return the least and the greatest of the values and thresholds, 0 for none."""
     known = [*trace.thresholds]
     if len(trace.values):
         known += [float(trace.values.min()), float(trace.values.max())]
     known = [value for value in known if math.isfinite(value)] or [0.0]
-    low, high = min(known), max(known)
-    room = (high - low) * 0.08 or max(abs(high) * 0.05, 0.5)
-    return low - room, high + room
+    return min(known), max(known)
 
 
 def _round_step(step: float) -> float:
