@@ -124,6 +124,7 @@ class Kills:
 
     def __init__(self, bench):
         self._bench = bench
+        self._is_live = False
         self._started = {}
         self.count = 0
         self.reported, self.back = [], []
@@ -132,7 +133,8 @@ class Kills:
     def start(self):
         """Start the gateway, with one or the other view."""
         began = time.monotonic()
-        self._bench.start(*random.choice([(), ("--live",)]))
+        self._is_live = random.choice((False, True))
+        self._bench.start(*["--live"] * self._is_live)
         self._bench.running()
         self._started = dict.fromkeys(by_name(self._bench.status()), time.monotonic())
         self._gap(self._started, began)
@@ -165,6 +167,8 @@ class Kills:
                         del away[name]
                         self.back.append(took)
             assert took < 30, f"{away} not back; {status}; {self._bench.log}"
+        if not self._is_live:  # or else the view shows the log
+            assert all(f"{name} ended (killed by SIGKILL)" in self._bench.log for name in names)
         self._gap(names, began)
 
     def supervisor(self):
