@@ -25,15 +25,22 @@ name = "rest"
 type = "rest-bus"
 bus = "can0"
 dbc = "rest.dbc"
+[device.signals]
+"Alive.RISING" = { ramp = { from = 0, to = 200, period = "1s" } }
 [[device.protect]]
 message = "Alive"
 counter = "N"
+[[step]]
+when = "rest.Alive.RISING > 100"
+set = { "rest.Alive.TOLD" = 77 }
 """
 DBC = """VERSION ""
 BS_:
 BU_: Node
-BO_ 1024 Alive: 1 Node
+BO_ 1024 Alive: 3 Node
  SG_ N : 0|8@1+ (1,0) [0|255] "" Node
+ SG_ RISING : 8|8@1+ (1,0) [0|255] "" Node
+ SG_ TOLD : 16|8@1+ (1,0) [0|255] "" Node
 BA_DEF_ BO_ "GenMsgCycleTime" INT 0 1000;
 BA_DEF_DEF_ "GenMsgCycleTime" 0;
 BA_ "GenMsgCycleTime" BO_ 1024 20;
@@ -114,3 +121,10 @@ def test_a_rest_bus_beside_it_counts_its_frames(channel):
     with opened(channel, 0x400) as bus:
         numbers = [bus.recv(TIMEOUT_S).data[0] for _ in range(20)]
     assert [(after - before) % 256 for before, after in pairwise(numbers)] == [1] * 19
+
+
+@pytest.mark.slow
+def test_a_signal_of_the_rest_bus_may_be_an_event_of_the_time_line(channel):
+    with opened(channel, 0x400) as bus:
+        told = [bus.recv(TIMEOUT_S).data[2] for _ in range(60)]
+    assert told[-1] == 77
