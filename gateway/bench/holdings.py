@@ -16,7 +16,7 @@ class Holdings:
     """What there is at this moment."""
 
     def __init__(self) -> None:
-        self._descriptors = _descriptors()
+        self._descriptors = descriptors()
         self._threads = set(threading.enumerate())
         self._children = _children()
 
@@ -55,7 +55,8 @@ def _names(threads: Collection[threading.Thread]) -> str:
     return ", ".join(sorted(thread.name for thread in threads))
 
 
-def _descriptors() -> dict[int, str]:
+def descriptors() -> dict[int, str]:
+    """Return what each of this process's descriptors leads to."""
     found = {}
     for entry in Path("/proc/self/fd").iterdir():
         with suppress(FileNotFoundError):  # the descriptor with which the folder is being read

@@ -16,6 +16,7 @@ import numpy as np
 from gateway.analysis.engine import Engine
 from gateway.bench.errors import BenchError
 from gateway.bench.history import History
+from gateway.bench.holdings import descriptors
 from gateway.bench.tap import BusTap
 from gateway.clock import NS_PER_MS, NS_PER_S, Clock
 from gateway.config.model import CanConfig, Config
@@ -72,6 +73,7 @@ class Observer:
         self._retry_ns = 0
         self._ready = select.poll()
         self._others: list[int] = []
+        self._gained: set[int] = set()
 
     @property
     def buses(self) -> list[BusTap]:
@@ -113,6 +115,10 @@ class Observer:
         """Return those of the open links."""
         found = (source.fileno() for source in self._open.values())
         return [descriptor for descriptor in found if descriptor is not None]
+
+    def link_descriptors(self) -> set[int]:
+        """Return the descriptors that came with the links whenever they were opened."""
+        return self._gained
 
     def watch(self, others: Sequence[int]) -> None:
         """Wake `pump` for these descriptors, too, from now on."""
@@ -185,9 +191,11 @@ class Observer:
         errors = []
         for number, source in enumerate(self.sources):
             if number not in self._open:
+                before = descriptors()
                 try:
                     source.__enter__()
                     self._open[number] = source
+                    self._gained |= descriptors().keys() - before.keys()
                 except LinkError as error:
                     errors.append(str(error))
         self._retry_ns = self._clock.monotonic_ns() + RETRY_NS

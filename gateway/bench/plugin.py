@@ -38,12 +38,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the mark."""
+    """Register the mark; refuse several workers on one bench."""
     config.addinivalue_line(
         "markers",
         "bench(needs=[...], bus_errors=True, drops=True, leaks=True): what a bench must be able "
         "to do, or the test is skipped; and what may be found after it.",
     )
+    chosen = config.getoption("--bench") or ""
+    if chosen.endswith(".toml") and (getattr(config.option, "numprocesses", None) or 0) > 1:
+        raise pytest.UsageError(f"--bench={chosen}: there is one such bench; leave out -n")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -285,6 +285,12 @@ def test_each_worker_of_xdist_has_a_bus_of_its_own(project):
 
 
 @pytest.mark.slow
+def test_a_bench_of_hardware_is_not_shared_among_workers(project):
+    result = project("def test_one(bench): ...", "-n2", "--bench=bench.toml", subprocess=True)
+    result.stderr.fnmatch_lines(["ERROR: --bench=bench.toml: there is one such bench; leave ou*"])
+
+
+@pytest.mark.slow
 def test_who_does_not_use_it_pays_nothing(pytester):
     pytester.makepyfile("""
         import sys
