@@ -27,12 +27,13 @@ _AMBIENT_C = 25
 _CORNERS = ("FL", "FR", "RL", "RR")
 _PRESSURES = tuple(f"TYRE_PRESSURE_{corner}" for corner in _CORNERS)
 
+_Reader = Callable[[CarState], float]
+
 
 def _of_wheel(wheel: int, of_state: Callable[[CarState], tuple[float, ...]]) -> _Reader:
     return lambda state: of_state(state)[wheel]
 
 
-_Reader = Callable[[CarState], float]
 READERS: Mapping[str, _Reader] = {
     "ENGINE_TEMP": attrgetter("engine_temp"),
     "GEAR": attrgetter("gear"),
