@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -86,6 +87,20 @@ def test_the_state_tells_of_buses_ports_and_devices(scenario):
             "values.A: got an unknown input, expected none, for there is no input",
         ),
         (
+            {"do": "inject", "fault": {"kind": "drop", "on": "laod"}},
+            "on: got 'laod', expected one of 'load', 'adapter', 'can0'",
+        ),
+        (
+            {"do": "inject", "fault": {"kind": "drop", "on": "load", "of": 1}},
+            "fault.of: got an unknown key, expected one of 'kind', 'on', 'at', 'when', 'for', "
+            "'seed', 'rate'",
+        ),
+        (
+            {"do": "inject", "fault": {"kind": "bus_off", "on": "load"}},
+            "on: got 'load', expected a bus with a bit_rate: without, it has no physical layer",
+        ),
+        ({"do": "clear", "id": 77}, "id: got 77, expected none, for there is no fault"),
+        (
             {"do": "reset", "device": "load"},
             "device: got 'load', expected a device that can be reset",
         ),
@@ -95,6 +110,37 @@ def test_a_wrong_request_is_refused_in_one_line(scenario, request_, error):
     with pytest.raises(RequestError) as refused:
         ask(scenario, request_)
     assert str(refused.value) == error
+
+
+def test_a_fault_is_injected_told_of_and_cleared(scenario):
+    number = ask(scenario, {"do": "inject", "fault": {"kind": "drop", "on": "load"}})["id"]
+    (fault,) = ask(scenario, {"do": "state"})["faults"]
+    assert (fault["id"], fault["kind"], fault["on"]) == (number, "drop", "load")
+    assert (fault["rate"], fault["state"]) == (1.0, "running")
+    while not ask(scenario, {"do": "state"})["faults"][0]["effects"]:
+        pass
+    carried = ask(scenario, {"do": "state"})["buses"]["can0"]["frames"]
+    assert ask(scenario, {"do": "clear", "id": number})["effects"] > 0
+    assert ask(scenario, {"do": "state"})["faults"] == []
+    while ask(scenario, {"do": "state"})["buses"]["can0"]["frames"] == carried:
+        pass
+
+
+def test_a_fault_ends_by_itself_after_its_time(scenario):
+    fault = {"kind": "drop", "on": "load", "for": "50ms"}
+    ask(scenario, {"do": "inject", "fault": fault})
+    while ask(scenario, {"do": "state"})["faults"][0]["state"] == "running":
+        pass
+    (told,) = ask(scenario, {"do": "state"})["faults"]
+    assert (told["state"], told["effects"]) == ("over", 5)
+    assert ask(scenario, {"do": "clear"})["effects"] == 5
+
+
+def test_each_answer_says_when_it_was_obeyed(scenario):
+    before = time.monotonic_ns()
+    state = ask(scenario, {"do": "state"})
+    assert before <= state["monotonic_ns"] <= time.monotonic_ns()
+    assert 0 <= state["monotonic_ns"] - state["start_ns"] - state["t_ns"] < 10_000_000_000
 
 
 def test_requests_are_answered_in_order_whatever_the_pieces_they_come_in(scenario):
@@ -122,6 +168,16 @@ def test_the_commands_say_what_the_scenario_answers(scenario):
     assert f"bus can0: {scenario}.can0" in shown.stdout
     told = command("state", "--control", scenario, "--json")
     assert json.loads(told.stdout)["ok"]
+    injected = command(
+        "inject", "--control", scenario, "drop", "load", "--rate", "0.5", "--for", "1h"
+    )
+    assert (injected.returncode, injected.stderr) == (0, "")
+    (fault,) = ask(scenario, {"do": "state"})["faults"]
+    assert (fault["id"], fault["rate"], fault["for"]) == (int(injected.stdout), 0.5, "1h")
+    cleared = command("clear", "--control", scenario, injected.stdout.strip())
+    assert cleared.returncode == 0
+    assert int(cleared.stdout) >= 0
+    assert ask(scenario, {"do": "state"})["faults"] == []
     refused = command("set", "--control", scenario, "load.RPM=3")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr == (

@@ -4,6 +4,7 @@ import array
 import fcntl
 import os
 import select
+import selectors
 import termios
 from pathlib import Path
 
@@ -47,6 +48,45 @@ def test_both_directions_carry_every_byte_as_it_is(path):
         assert other.read(256) == everything
         other.write(everything)
         assert read_exactly(port.fileno(), 256) == everything
+
+
+def test_a_port_is_looked_at_only_when_it_may_be_full(path, monkeypatch):
+    looks = []
+    ioctl = fcntl.ioctl
+    monkeypatch.setattr(fcntl, "ioctl", lambda *call: looks.append(call) or ioctl(*call))
+    with PtyPort(path) as port, opened(path) as other:
+        looks.clear()
+        for _ in range(100):
+            port.write(bytes(64))
+            assert other.read(64) == bytes(64)
+        # 48 writes fill the port as far as is known; then it proves to be empty.
+        assert sum(call[1] == termios.FIONREAD for call in looks if call[0] != other.fd) == 2
+        assert (port.written, port.dropped) == (6_400, 0)
+
+
+def test_a_fault_stands_before_the_line_in_both_directions(path):
+    with PtyPort(path) as port, opened(path) as other:
+        port.tap = lambda data: port.transmit(data.upper())
+        port.hears = lambda data: data[::-1]
+        port.write(b"loud")
+        assert other.read(4) == b"LOUD"
+        other.write(b"back")
+        assert select.select([port], [], [], 10)[0]
+        assert port.read() == b"kcab"
+
+
+def test_a_port_that_is_watched_is_watched_again_when_it_is_back(path):
+    with selectors.DefaultSelector() as selector, PtyPort(path) as port:
+        port.watch(selector, lambda _: None)
+        port.unplug()
+        assert not selector.get_map()
+        assert port.read() == b""
+        port.plug()
+        with opened(path) as other:
+            other.write(b"x")
+            ((key, _),) = selector.select(10)
+            assert key.fileobj is port
+            assert port.read() == b"x"
 
 
 def test_the_line_is_raw_for_those_that_do_not_set_it(path):

@@ -17,6 +17,28 @@ class Ticker:
         return str(now_ns).encode()
 
 
+class Answerer:
+    """Sends back what it hears, a while later."""
+
+    def __init__(self, delay_ns, journal=None):
+        self.name = "answerer"
+        self.due_ns = None
+        self._delay_ns = delay_ns
+        self._journal = [] if journal is None else journal
+        self._heard = []
+
+    def hear(self, data, now_ns):
+        self._journal.append((now_ns, data))
+        self._heard.append(data)
+        self.due_ns = now_ns + self._delay_ns
+
+    def step(self, _now_ns):
+        self.due_ns = None
+        sent = b"".join(self._heard)
+        self._heard.clear()
+        return sent
+
+
 class Tray:
     """An outlet that keeps what it is sent."""
 
@@ -137,6 +159,90 @@ def test_devices_that_share_a_car_are_held_up_together():
     schedule.settle()
     assert [moment for _, moment in journal] == sorted(moment for _, moment in journal)
     assert len(journal) == 5
+
+
+def test_what_is_heard_makes_a_device_due():
+    schedule, clock = started(0)
+    tray = Tray()
+    place = schedule.add(Answerer(5), tray)
+    schedule.start()
+    assert schedule.settle() is None
+    clock.now_ns = 20
+    schedule.settle()
+    schedule.hear(place, b"7")
+    assert schedule.settle() == 25
+    clock.now_ns = 30
+    schedule.settle()
+    assert tray.got == [(7, 25)]
+
+
+def test_what_is_heard_at_a_moment_comes_before_what_is_sent_at_it():
+    schedule, _ = started(0)
+    journal = []
+    tray = Tray()
+    place = schedule.add(Answerer(0, journal), tray)
+    schedule.add(Ticker(10, "ticker"), tray)
+    schedule.start()
+    schedule.hear(place, b"99", 10)
+    schedule.run_to(10)
+    assert journal == [(10, b"99")]
+    assert tray.got == [(0, 0), (99, 10), (10, 10)]
+
+
+def test_what_a_time_line_asks_for_happens_in_order_before_devices_step():
+    schedule, _ = started(0)
+    journal = []
+    schedule.add(Ticker(10, "ticker", journal), Tray())
+    for name in ("first", "second"):
+        schedule.at(20, lambda now_ns, name=name: journal.append((name, now_ns)))
+    schedule.at(15, lambda now_ns: journal.append(("earlier", now_ns)))
+    schedule.start()
+    schedule.run_to(20)
+    assert journal == [
+        ("ticker", 0),
+        ("ticker", 10),
+        ("earlier", 15),
+        ("first", 20),
+        ("second", 20),
+        ("ticker", 20),
+    ]
+
+
+def test_a_device_whose_next_step_was_moved_takes_it_once_and_then():
+    schedule, _ = started(0)
+    journal = []
+    ticker = Ticker(10, "ticker", journal)
+    place = schedule.add(ticker, Tray())
+    schedule.start()
+    schedule.run_to(0)
+    for moment in (4, 10, 3, 10):
+        ticker.due_ns = moment
+        schedule.changed(place)
+    schedule.run_to(19)
+    assert journal == [("ticker", 0), ("ticker", 10)]
+
+
+def test_a_filter_changes_what_is_heard_and_may_take_it_away():
+    schedule, _ = started(0)
+    journal = []
+    place = schedule.add(Answerer(0, journal), Tray())
+    place.filters.append(lambda data, _: data.replace(b"1", b""))
+    schedule.start()
+    for data in (b"12", b"1"):
+        schedule.hear(place, data)
+    schedule.run_to(1)
+    assert journal == [(0, b"2")]
+
+
+def test_after_the_end_no_device_steps():
+    schedule, _ = started(0)
+    tray = Tray()
+    schedule.add(Ticker(10), tray)
+    schedule.start()
+    schedule.run_to(0)
+    schedule.stop()
+    assert schedule.run_to(100) is None
+    assert tray.got == [(0, 0)]
 
 
 def test_a_device_that_will_never_send_again_leaves_nothing_due():
