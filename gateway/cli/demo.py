@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import resources, util
 from pathlib import Path
@@ -40,18 +40,21 @@ def command(seconds: float | None, save: Path | None) -> None:
         click.echo(f"{save}: wrote car.toml, scenario.toml and f1.dbc; in that folder, run")
         click.echo("    firmware-sim run scenario.toml\n    gateway run car.toml --live")
         return
-    from gateway.config.load import load_config
-    from gateway.supervisor.options import Options
-    from gateway.supervisor.run import run_gateway
-    from gateway.workers.plan import make_plan
-
     before = Path.cwd()
     with tempfile.TemporaryDirectory(prefix="gateway-demo-") as folder:
         _write_files(Path(folder), f'"f1-demo-{os.getpid()}"')
         os.chdir(folder)
         try:
-            with _simulator(Path("scenario.toml")):
-                run_gateway(make_plan(load_config("car.toml")), Options(view="live"), seconds)
+            with _simulator(Path("scenario.toml")) as wait_until_ready:
+                # While it starts: both have much to import.
+                from gateway.config.load import load_config
+                from gateway.supervisor.options import Options
+                from gateway.supervisor.run import run_gateway
+                from gateway.workers.plan import make_plan
+
+                plan = make_plan(load_config("car.toml"))
+                wait_until_ready()
+                run_gateway(plan, Options(view="live"), seconds)
         finally:
             os.chdir(before)
 
@@ -76,8 +79,8 @@ def _simulator_folder() -> Path:
 
 
 @contextmanager
-def _simulator(scenario: Path) -> Iterator[None]:
-    """Run the simulated devices; they are there when the block begins."""
+def _simulator(scenario: Path) -> Iterator[Callable[[], None]]:
+    """Run the simulated devices; what is yielded waits until they are there."""
     ready, told = os.pipe()
     process = subprocess.Popen(  # noqa: S603 - our own package, by our own interpreter
         [
@@ -90,11 +93,14 @@ def _simulator(scenario: Path) -> Iterator[None]:
         process_group=0,
     )
     os.close(told)
-    try:
+
+    def wait_until_ready() -> None:
         with open(ready, "rb") as announcement:
             if not announcement.read():
                 raise GatewayError(f"firmware-sim ended with status {process.wait()}")
-        yield
+
+    try:
+        yield wait_until_ready
     finally:
         process.send_signal(signal.SIGTERM)
         try:
