@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -135,6 +135,7 @@ class BenchFile(Section, frozen=True, kw_only=True):
         ready_within: How long that may take.
         capabilities: Further abilities of the bench that tests may need, by names of your own.
         lacks: What it cannot do although it looks as if it could.
+        tolerates: What it is known for, and no test is to fail for afterwards.
     """
 
     file: Path
@@ -152,6 +153,7 @@ class BenchFile(Section, frozen=True, kw_only=True):
     ready_within: Duration = Duration(5_000_000_000)
     capabilities: tuple[Text, ...] = ()
     lacks: tuple[Text, ...] = ()
+    tolerates: tuple[Literal["bus_errors", "drops", "leaks"], ...] = ()
 
     def __post_init__(self) -> None:
         if (self.gateway is None) == (not self.source):

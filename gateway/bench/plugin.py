@@ -89,7 +89,7 @@ def bench(request: pytest.FixtureRequest, _bench_rig: Rig) -> Iterator[Bench]:
     item = request.node
     with _in_a_line():
         bench = begin(_bench_rig, item)
-    item.stash[_BENCH] = bench
+    item.stash[_BENCH], item.stash[_REPORTED] = bench, False  # it may be a second attempt
     yield bench
     with _in_a_line():
         findings = end(bench)

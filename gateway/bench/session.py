@@ -89,7 +89,7 @@ def begin(rig: Rig, item: pytest.Item) -> Bench:
         BenchError: They did not get ready, or a mark is wrong.
     """
     needs: list[str] = []
-    expected: set[str] = set()
+    expected: set[str] = set(rig.file.tolerates)
     for mark in item.iter_markers("bench"):
         if mark.args or mark.kwargs.keys() - _MARKS.keys() - {"needs"}:
             allowed = ", ".join(["needs=[...]", *(f"{name}=True" for name in _MARKS)])
