@@ -2,7 +2,8 @@
 
     pytest -p again          with this folder in PYTHONPATH
 
-In a kernel that is a process among others, or in an emulator, seconds pass between two instructions.
+In a kernel that is a process among others, or in an emulator, a second may pass between two
+instructions.
 """
 
 from _pytest.runner import runtestprotocol
