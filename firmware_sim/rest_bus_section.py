@@ -47,6 +47,7 @@ class ProtectSection(Section, frozen=True, kw_only=True):
         kind: Which checksum, see `firmware_sim.devices.protection`.
         data_id: With ``e2e-p1``: what the receiver knows the message by.
         data_id_mode: With ``e2e-p1``: which bytes of that are in the checksum.
+        nibble: With the mode ``nibble``: the signal of 4 bits that carries a part of the data id.
     """
 
     message: str
@@ -55,6 +56,7 @@ class ProtectSection(Section, frozen=True, kw_only=True):
     kind: Kind = "crc8-j1850"
     data_id: Annotated[int, Meta(ge=0, le=0xFFFF)] = 0
     data_id_mode: DataIdMode = "both"
+    nibble: str | None = None
 
     def protection(self) -> Protection:
         """Return it for the device."""
@@ -64,6 +66,7 @@ class ProtectSection(Section, frozen=True, kw_only=True):
             kind=self.kind,
             data_id=self.data_id,
             data_id_mode=self.data_id_mode,
+            nibble=self.nibble,
         )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cantools.database.can import Message, Signal
 
 Kind = Literal["crc8-j1850", "xor", "sum", "e2e-p1"]
-DataIdMode = Literal["both", "alternating", "low"]
+DataIdMode = Literal["both", "alternating", "low", "nibble"]
 
 
 def _crc_table(polynomial: int) -> bytes:
@@ -52,7 +52,9 @@ class Protection:
         kind: Which checksum.
         data_id: With ``e2e-p1``, 16 bits: what the receiver knows the message by.
         data_id_mode: Which bytes of that go into the checksum: both, low first; the low one with
-            even counters and the high one with odd ones; the low one.
+            even counters and the high one with odd ones; the low one; the low one and, for the
+            high one, 0, while *nibble* carries the high one's low four bits.
+        nibble: The signal for that.
     """
 
     counter: str | None = None
@@ -60,6 +62,7 @@ class Protection:
     kind: Kind = "crc8-j1850"
     data_id: int = 0
     data_id_mode: DataIdMode = "both"
+    nibble: str | None = None
 
     def value(self, data: bytes, byte: int, counter: int) -> int:
         """Return the checksum of *data*, which has it in *byte*, and this *counter*."""
@@ -87,10 +90,12 @@ class Protection:
                 return bytes((high if counter % 2 else low,))
             case "low":
                 return bytes((low,))
+            case "nibble":
+                return bytes((low, 0))
 
 
 class Protector:
-    """Puts counter and checksum into frames of one message.
+    """Puts counter, data id and checksum into frames of one message.
 
     Args:
         message: The message.
@@ -101,7 +106,7 @@ class Protector:
 
     Raises:
         ValueError: There is no such signal, or it cannot be one; the text begins with which of
-            the two it is.
+            them it is.
     """
 
     def __init__(self, message: Message, protection: Protection) -> None:
@@ -110,7 +115,9 @@ class Protector:
         self._sent = 0
         self._counter = _field(message, "counter", protection.counter)
         self._checksum = _field(message, "checksum", protection.checksum)
-        self.signals = tuple(n for n in (protection.counter, protection.checksum) if n is not None)
+        self._nibble = _field(message, "nibble", protection.nibble)
+        names = (protection.counter, protection.checksum, protection.nibble)
+        self.signals = tuple(name for name in names if name is not None)
         if self._checksum and (self._checksum.length != 8 or _first_bit(self._checksum) % 8):
             raise ValueError(
                 f"checksum: got {self._checksum.name!r}, expected a signal that is a whole byte"
@@ -119,14 +126,23 @@ class Protector:
             raise ValueError(
                 f"counter: got {protection.counter!r}, expected a signal of 4 bits for e2e-p1"
             )
+        if (protection.data_id_mode == "nibble") != (
+            self._nibble is not None and self._nibble.length == 4
+        ):
+            raise ValueError(
+                f"nibble: got {protection.nibble!r}, expected a signal of 4 bits with the data id "
+                "mode 'nibble', and none with others"
+            )
 
     def protect(self, data: bytes) -> bytes:
-        """Return *data*, whose counter and checksum are 0, with them filled in."""
+        """Return *data*, whose signals for that are 0, with them filled in."""
         count = 0
         if self._counter:
             count = self._sent % self._protection.rounds(self._counter)
             self._sent += 1
             data = self._put(data, self._counter, count)
+        if self._nibble:
+            data = self._put(data, self._nibble, self._protection.data_id >> 8 & 0xF)
         if self._checksum:
             byte = _first_bit(self._checksum) // 8
             value = self._protection.value(data, byte, count)

@@ -11,7 +11,8 @@ BU_: Ecu
 BO_ 256 M: 8 Ecu
  SG_ CRC : 0|8@1+ (1,0) [0|0] "" Ecu
  SG_ CNT : 8|4@1+ (1,0) [0|0] "" Ecu
- SG_ ODD : 12|8@1+ (1,0) [0|0] "" Ecu
+ SG_ ODD : 20|8@1+ (1,0) [0|0] "" Ecu
+ SG_ NIB : 12|4@1+ (1,0) [0|0] "" Ecu
  SG_ LAST : 63|8@0+ (1,0) [0|0] "" Ecu
  SG_ MOT : 55|2@0+ (1,0) [0|0] "" Ecu
 """
@@ -51,7 +52,7 @@ def test_the_checksum_may_be_the_last_byte(message):
     ]
 
 
-# As autosar-e2e 0.7 (a C implementation) computes them, data id 0x1A2B; the last from the standard.
+# As autosar-e2e 1.0 (a C implementation) computes them, data id 0x1A2B; the last from the standard.
 @pytest.mark.parametrize(
     ("mode", "counter", "frame"),
     [
@@ -75,6 +76,25 @@ def test_e2e_profile_1_is_as_an_independent_implementation_has_it(message, mode,
         kind="e2e-p1",
         data_id=0x1A2B,
         data_id_mode=mode,
+    )
+    assert sent[counter] == frame
+
+
+@pytest.mark.parametrize(
+    ("counter", "frame"),
+    [(0, "53a0010203040506"), (1, "0ea1010203040506"), (14, "52ae010203040506")],
+)
+def test_with_the_mode_nibble_a_part_of_the_data_id_is_sent(message, counter, frame):
+    sent = protected(
+        message,
+        "0000010203040506",
+        15,
+        counter="CNT",
+        checksum="CRC",
+        kind="e2e-p1",
+        data_id=0x1A2B,
+        data_id_mode="nibble",
+        nibble="NIB",
     )
     assert sent[counter] == frame
 
@@ -113,6 +133,9 @@ def test_the_counter_is_under_the_checksum(message):
         ({"checksum": "CNT"}, "checksum: got 'CNT', expected a signal that is a whole byte"),
         ({"checksum": "ODD"}, "checksum: got 'ODD', expected a signal that is a whole byte"),
         ({"checksum": "CRC", "kind": "e2e-p1"}, "counter: got None, expected a signal of 4 bits"),
+        ({"data_id_mode": "nibble"}, "nibble: got None, expected a signal of 4 bits with"),
+        ({"data_id_mode": "nibble", "nibble": "CRC"}, "nibble: got 'CRC', expected a signal of 4"),
+        ({"data_id_mode": "low", "nibble": "NIB"}, "nibble: got 'NIB', expected .* none with oth"),
         ({"counter": "CRC", "kind": "e2e-p1"}, "counter: got 'CRC', expected a signal of 4 bits"),
     ],
 )
