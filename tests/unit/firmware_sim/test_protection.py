@@ -128,7 +128,7 @@ def test_the_counter_is_under_the_checksum(message):
 @pytest.mark.parametrize(
     ("protection", "text"),
     [
-        ({"counter": "CTR"}, "counter: got 'CTR', expected one of 'CRC', 'CNT', 'ODD', "),
+        ({"counter": "CTR"}, "counter: got 'CTR', expected one of 'CRC', 'CNT', 'NIB', "),
         ({"checksum": "SUM"}, "checksum: got 'SUM', expected one of 'CRC', "),
         ({"checksum": "CNT"}, "checksum: got 'CNT', expected a signal that is a whole byte"),
         ({"checksum": "ODD"}, "checksum: got 'ODD', expected a signal that is a whole byte"),
