@@ -12,6 +12,8 @@ import pytest
 
 from firmware_sim.testing import running, unique_name
 
+pytestmark = pytest.mark.slow
+
 RACK = """
 ready = "EngineStatus.ECU_STATE == 'normal'"
 capabilities = ["door"]

@@ -1,5 +1,8 @@
 """Benches with more than one link: serial ports beside CAN, and several buses."""
 
+import pytest
+
+pytestmark = pytest.mark.slow
 CAR = """
 [[source]]
 name = "can0"

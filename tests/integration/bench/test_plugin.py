@@ -6,6 +6,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 FAILING = """
 def test_hot(bench):
     bench.set("engine.coolant_temp", 100.0)
@@ -261,7 +263,6 @@ def test_it_goes_together_with_mocks_and_tests_without_a_bus(project):
     """).assert_outcomes(passed=2)
 
 
-@pytest.mark.slow
 def test_each_worker_of_xdist_has_a_bus_of_its_own(project):
     result = project(
         """
@@ -284,13 +285,11 @@ def test_each_worker_of_xdist_has_a_bus_of_its_own(project):
     assert len(channels) == 2
 
 
-@pytest.mark.slow
 def test_a_bench_of_hardware_is_not_shared_among_workers(project):
     result = project("def test_one(bench): ...", "-n2", "--bench=bench.toml", subprocess=True)
     result.stderr.fnmatch_lines(["ERROR: --bench=bench.toml: there is one such bench; leave ou*"])
 
 
-@pytest.mark.slow
 def test_who_does_not_use_it_pays_nothing(pytester):
     pytester.makepyfile("""
         import sys
