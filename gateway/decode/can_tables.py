@@ -48,6 +48,9 @@ _WORDS = np.dtype([("t_ns", np.int64), ("value", np.float64), ("tail", np.int64)
 """A `SAMPLE` whose last four fields are one word, known beforehand but for the quality."""
 
 _DATA: int = FRAME.fields["data"][1]  # type: ignore[index]
+_NOTHING = -0.0
+"""What can be added to any double without changing it; 0.0 turns -0.0 into 0.0."""
+
 _NEAR_OVERFLOW = 1e300
 
 
@@ -129,7 +132,7 @@ class Tables:
         piece = np.zeros(1, _PIECE)
         tail = np.zeros(SLOTS, SAMPLE)
         tail["source"], tail["origin"] = self._source, origin
-        piece["low"], piece["high"] = -np.inf, np.inf
+        piece["low"], piece["high"], piece["offset"] = -np.inf, np.inf, _NOTHING
         for slot, (field, signal) in enumerate(group):
             at = 0, slot
             piece["window"], shift = self._words.place(field)
@@ -161,6 +164,7 @@ class Tables:
             self._ends *= self._count
             self._ends -= self._count
         self._scratch = _Scratch(BLOCK + self._longest)
+        self._shifted = not (np.signbit(self._offset) & (self._offset == 0)).all()
         self._special = sorted(self._kinds - {Kind.LINEAR})
         self._stale = False
 
@@ -265,8 +269,9 @@ class Tables:
         where = slice(begin, begin + len(times))
         many = len(piece)
         bits, real, value = work.bits[:many], work.real[:many], work.value[:many]
-        word = words.take(self._words.index(at, self._window, piece, len(rows)))
-        raw = word.repeat(SLOTS).reshape(many, SLOTS)
+        if self._longest > 1 or len(at) < len(words):
+            words = words.take(self._words.index(at, self._window, piece, len(rows)))
+        raw = words.repeat(SLOTS).reshape(many, SLOTS)
         # The rows are there; "wrap" is numpy's fastest way to be told so.
         raw <<= self._up.take(piece, 0, bits, "wrap")
         raw >>= self._down.take(piece, 0, bits, "wrap")
@@ -275,7 +280,8 @@ class Tables:
         if self._special:
             self._convert(rows, at, piece, raw, value)
         value *= self._scale.take(piece, 0, real, "wrap")
-        value += self._offset.take(piece, 0, real, "wrap")
+        if self._shifted:
+            value += self._offset.take(piece, 0, real, "wrap")
         values = value.take(used)
         room.t_ns[where] = times
         room.value[where] = values
@@ -315,9 +321,11 @@ class Tables:
 
 def _steps(field: Field) -> tuple[float, float]:
     """Return the factor and the summand that lead from the converted raw value to the value."""
-    # -0.0 is what can be added to any double without changing it; 0.0 turns -0.0 into 0.0.
     if field.identity or field.kind is Kind.EXACT:
-        return 1.0, -0.0
+        return 1.0, _NOTHING
+    if field.offset == 0 and field.scale > 0 and not field.floating:
+        return float(field.scale), _NOTHING
+    # Python's integers know no -0.0, which a negative factor makes of 0: adding 0.0 undoes it.
     return float(field.scale), float(field.offset)
 
 
