@@ -102,9 +102,13 @@ def amount(request):
 @pytest.fixture
 def limit(request):
     """What something may take, in seconds say: as promised in `make soak`, which has the machine
-    for itself; in `make test` other tests run at the same time, and it may be four times as much.
+    for itself; in `make test` other tests run at the same time, and it may be *slack* times as much.
     """
-    return lambda promised: promised if is_soak(request.config) else 4 * promised
+
+    def limit(promised, slack=4):
+        return promised if is_soak(request.config) else slack * promised
+
+    return limit
 
 
 @pytest.fixture

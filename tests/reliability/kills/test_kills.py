@@ -115,6 +115,10 @@ def feed(bench, channel, node):
 class Kills:
     """Kills, and what is known of them.
 
+    Args:
+        bench: Where they happen.
+        in_flight_s: See `IN_FLIGHT_S`.
+
     Attributes:
         count: How many there were.
         reported: Seconds until the status told of each.
@@ -122,8 +126,9 @@ class Kills:
         gaps: By rule: when its link was not read, pairs of seconds of the monotonic clock.
     """
 
-    def __init__(self, bench):
+    def __init__(self, bench, in_flight_s):
         self._bench = bench
+        self._in_flight_s = in_flight_s
         self._is_live = False
         self._started = {}
         self.count = 0
@@ -190,7 +195,7 @@ class Kills:
     def _gap(self, names, began):
         for name, rule in (("can0", "can"), ("uart", "serial")):
             if name in names:
-                self.gaps[rule].append((began - IN_FLIGHT_S, time.monotonic()))
+                self.gaps[rule].append((began - self._in_flight_s, time.monotonic()))
 
 
 def by_name(status):
@@ -212,7 +217,7 @@ def settled(status):
 @pytest.mark.timeout(180)
 def test_whoever_is_killed_comes_back_and_nothing_is_lost(bench, feed, amount, limit, figure):
     total = amount(short=20, long=1_000)
-    kills = Kills(bench)
+    kills = Kills(bench, limit(IN_FLIGHT_S))
     kills.start()
     while kills.count < total:
         if random.random() < 0.1 or kills.count == total - 1:

@@ -52,7 +52,7 @@ SHARE = 0.1
 GROWTH_MB = 64
 """What a process may take to work off a whole ring at once. What comes in is gigabytes."""
 
-WAITS = ""
+WAITS = "patience_s = 3600.0\n"
 DOES_NOT = "queue = 4096\npatience_s = 0.0\n"
 """A real bus does not wait. So much is kept for who is late as a large socket buffer keeps."""
 

@@ -186,7 +186,7 @@ def test_every_source_that_falls_silent_is_told_of_in_time(bench, talkers, amoun
         f"{in_time:,} of {len(late_ms):,} told within {LATE_MS} ms of the limit (median"
         f" {late_ms[len(late_ms) // 2]:.0f} ms, longest {late_ms[-1]:.0f} ms)"
     )
-    assert late_ms[-1] <= limit(LATE_MS)
+    assert late_ms[-1] <= limit(LATE_MS, slack=20)
     assert not told_wrongly, max(talker.longest_ns / MS for talker in talkers.values())
 
 
