@@ -29,6 +29,7 @@ from gateway.errors import LinkError, LinkLostError
 from gateway.record import FRAME, CanId, Frames, Origin
 from gateway.sources.link import NO_STATES, LinkState
 from gateway.sources.readers.filters import FrameFilters
+from gateway.sources.readers.socketcan.bus_watch import BusWatch
 
 _GREETING = struct.Struct("=8sII48s")
 _MAGIC = b"FWSIMBUS"
@@ -37,6 +38,7 @@ _LISTEN_ONLY = 0x2
 _WELCOME_WITHIN_S = 2.0
 _OVERRUN_ID = CanId.ERROR | 0x004
 _LONGEST = 64
+_ERROR = np.uint32(CanId.ERROR)
 
 _EXAMPLE = np.zeros(1, FRAME)
 _EXAMPLE["can_id"], _EXAMPLE["len"] = CanId.ERROR, 0xFF & -_LONGEST
@@ -81,14 +83,15 @@ class VirtualBusReader:
 
     Args:
         config: The bus.
-        clock: Not needed: the bus stamps its frames.
+        clock: What the states of the link are judged by; the bus stamps its frames.
         counters: Where a frame that is cut off with the link is counted as lost.
     """
 
     tier = "stream"
 
-    def __init__(self, config: CanConfig, clock: Clock, counters: Counters) -> None:  # noqa: ARG002
+    def __init__(self, config: CanConfig, clock: Clock, counters: Counters) -> None:
         self._channel = config.channel
+        self._clock = clock
         self._name = config.name
         self._flags = _LISTEN_ONLY if config.options.get("listen_only") else 0
         self._counters = counters
@@ -96,6 +99,8 @@ class VirtualBusReader:
         self._ready = select.poll()
         self._part = b""
         self._frames: Frames | None = None
+        self._watch = BusWatch(config.channel)
+        self._in_trouble = False
 
     def filter(self, filters: FrameFilters) -> bool:  # noqa: ARG002
         """See `FrameReader`. The bus has none."""
@@ -108,6 +113,8 @@ class VirtualBusReader:
         self._ready = select.poll()
         self._ready.register(bus, select.POLLIN)
         self._socket = bus
+        self._watch = BusWatch(self._channel)
+        self._in_trouble = False
 
     def close(self) -> None:
         """See `FrameReader`."""
@@ -153,12 +160,15 @@ class VirtualBusReader:
         self._halves[:count, 7] = _KERNEL
         if np.count_nonzero(self._words[:count, 1] & _RARE):
             self._look_closely(frames[:count])
+        if self._in_trouble and count:
+            self._watch.take(frames[:count])
         return count
 
     def _look_closely(self, frames: Frames) -> None:
         """Look for what is no frame, and for notices of an overrun."""
         if (frames["len"] > _LONGEST).any():
             raise LinkLostError(f"simulated bus '{self._channel}' sent what is no frame")
+        self._in_trouble |= bool((frames["can_id"] & _ERROR != 0).any())
         self._count_overruns(frames[frames["can_id"] == _OVERRUN_ID])
 
     def _count_overruns(self, notices: Frames) -> None:
@@ -169,5 +179,10 @@ class VirtualBusReader:
             self._counters.lost["overrun"] += missed
 
     def link_states(self) -> Mapping[LinkState, str]:
-        """See `FrameReader`. A simulated bus is there, or it is not."""
-        return NO_STATES
+        """See `FrameReader`. Only a bus with a bit rate tells of errors."""
+        if self._socket is None or not self._in_trouble:
+            return NO_STATES
+        states = self._watch.states(self._clock.monotonic_ns())
+        # Until an error comes again, frames need not be looked at.
+        self._in_trouble = bool(states)
+        return states

@@ -16,6 +16,7 @@ from gateway.record import FRAME, CanId, FrameFlag, Origin
 from gateway.signals import SignalTable
 from gateway.sources.can_bus import CanSource
 from gateway.sources.checks import check_source
+from gateway.sources.link import LinkState
 from gateway.sources.readers import choose_reader
 from gateway.sources.readers.virtual_bus import VirtualBusReader
 
@@ -195,6 +196,27 @@ def test_frames_that_the_bus_kept_from_a_reader_that_slept_are_counted_as_lost(t
     tiny.send(record(1) + overflow + record(2))
     assert read(reader)["can_id"].tolist() == [1, 0x20000004, 2]
     assert counters == Counters(received=12345, lost={"overrun": 12345})
+
+
+@pytest.mark.parametrize(
+    ("can_id", "data", "state"),
+    [
+        pytest.param(0x040, bytes(8), LinkState.BUS_OFF, id="bus-off"),
+        pytest.param(0x004, b"\0\x20" + bytes(6), LinkState.ERROR_PASSIVE, id="error-passive"),
+    ],
+)
+def test_error_frames_tell_what_is_the_matter_until_they_tell_that_it_is_over(
+    tiny, open_reader, can_id, data, state
+):
+    reader, _ = open_reader(tiny)
+    assert reader.link_states() == {}
+    tiny.send(record(CanId.ERROR | can_id, data))
+    assert len(read(reader)) == 1
+    assert set(reader.link_states()) == {state}
+    restarted = record(CanId.ERROR | 0x104, b"\0\x40" + bytes(6), t_ns=-60 * SECOND)
+    tiny.send(restarted)
+    assert len(read(reader)) == 1
+    assert reader.link_states() == {}
 
 
 def test_what_is_no_frame_is_a_lost_link(tiny, open_reader):
