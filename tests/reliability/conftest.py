@@ -102,7 +102,7 @@ def amount(request):
 @pytest.fixture
 def limit(request):
     """What something may take, in seconds say: as promised in `make soak`, which has the machine
-    for itself; in `make test` other tests run at the same time, and it may be *slack* times as much.
+    for itself; *slack* times as much in `make test`, where other tests run at the same time.
     """
 
     def limit(promised, slack=4):
