@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -20,6 +22,9 @@ from gateway.errors import GatewayError
 SIMULATOR_STOP_S = 5.0
 BUS = '"f1"'
 """How the files name the bus; a run of the demo gives it a name that no other run has."""
+PORT = '"./gps"'
+"""How they name the GPS's port. A serial port is not relative to the configuration that names it,
+so its whole path is written."""
 
 
 @click.command("demo")
@@ -37,8 +42,9 @@ def command(seconds: float | None, save: Path | None) -> None:
     """
     if save is not None:
         _write_files(save, BUS)
-        click.echo(f"{save}: wrote car.toml, scenario.toml and f1.dbc; in that folder, run")
-        click.echo("    firmware-sim run scenario.toml\n    gateway run car.toml --live")
+        click.echo(f"{save}: wrote car.toml, scenario.toml and f1.dbc; run, in two terminals")
+        click.echo(f"    firmware-sim run {shlex.quote(str(save / 'scenario.toml'))}")
+        click.echo(f"    gateway run {shlex.quote(str(save / 'car.toml'))} --live")
         return
     before = Path.cwd()
     with tempfile.TemporaryDirectory(prefix="gateway-demo-") as folder:
@@ -60,11 +66,12 @@ def command(seconds: float | None, save: Path | None) -> None:
 
 
 def _write_files(folder: Path, bus: str) -> None:
+    port = json.dumps(str(folder.resolve() / "gps"))  # a JSON string is one of TOML's
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("car.toml", "scenario.toml"):
             text = resources.files("gateway.demo").joinpath(name).read_text()
-            (folder / name).write_text(text.replace(BUS, bus))
+            (folder / name).write_text(text.replace(BUS, bus).replace(PORT, port))
         shutil.copy(_simulator_folder() / "data" / "f1.dbc", folder)
     except OSError as error:
         raise GatewayError(f"{folder}: {error.strerror}") from None

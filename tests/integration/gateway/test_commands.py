@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
@@ -196,6 +197,10 @@ def test_the_demo_raises_each_of_its_warnings_within_thirty_seconds_and_loses_no
         assert (received, lost, waiting) == (delivered, 0, 0)
 
 
-def test_the_demos_files_can_be_saved_and_checked(bench):
-    assert bench.gateway("demo", "--save", "mine").returncode == 0
-    assert bench.gateway("check", "mine/car.toml").returncode == 0
+def test_the_demos_files_can_be_saved_checked_and_run_from_anywhere(bench):
+    said = bench.gateway("demo", "--save", "my car").stdout
+    assert "    gateway run 'my car/car.toml' --live\n" in said
+    assert bench.gateway("check", "my car/car.toml").returncode == 0
+    saved = tomllib.loads((bench.folder / "my car" / "car.toml").read_text())
+    ports = [source["port"] for source in saved["source"] if "port" in source]
+    assert ports == [str(bench.folder / "my car" / "gps")]
