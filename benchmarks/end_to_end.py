@@ -268,6 +268,7 @@ def run_once(kind: type[Contestant], load: Load, seconds: float) -> Run:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 env=contestant.environment,
+                start_new_session=True,
             )
             try:
                 run = _attend(contestant, side, BUSES * count, go, stop)
@@ -275,7 +276,11 @@ def run_once(kind: type[Contestant], load: Load, seconds: float) -> Run:
                 stop.set()
                 sender.join()
                 side.terminate()
-                side.communicate()
+                try:
+                    side.communicate(timeout=END_TIMEOUT_S)
+                except subprocess.TimeoutExpired:  # of the usual way, who is left waits for ever
+                    os.killpg(side.pid, signal.SIGKILL)
+                    side.communicate()
         contestant.account(run)
         if side.returncode:
             run.notes.append(f"exit status {side.returncode}: {contestant.said().strip()}")
