@@ -5,6 +5,7 @@
 Another process sends lines ``temperature=21.5,humidity=40``; the contestants read, split and turn
 them into numbers. Microseconds of CPU a line (user and system), medians of rounds in which they
 take turns; first as fast as the pty goes, then at 1,000 lines a second, where the wake-ups count.
+Last the microseconds of CPU a second while nothing comes, each waiting a second at a time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Callable
 
 import serial
 
-from gateway.config.model import FieldConfig, SerialConfig
+from gateway.config.model import Duration, FieldConfig, SerialConfig
 from gateway.signals import SignalTable
 from gateway.sources.serial_port import SerialSource
 
@@ -66,6 +67,28 @@ def read_with_in_waiting(port: str, ready: Callable[[], None], lines: int) -> No
             found += [(time.monotonic_ns(), numbers(line)) for line in whole]
 
 
+def wait_with_gateway(port: str, ready: Callable[[], None], seconds: int) -> None:
+    config = SerialConfig(name="gps", port=port, protocol="nmea0183", mute_after=Duration(0))
+    with SerialSource(config, SignalTable(), 0) as source:
+        ready()
+        for _ in range(seconds):
+            source.read(1_000_000_000)
+
+
+def wait_with_readline(port: str, ready: Callable[[], None], seconds: int) -> None:
+    with serial.Serial(port, timeout=1) as opened:
+        ready()
+        for _ in range(seconds):
+            opened.readline()
+
+
+def wait_with_in_waiting(port: str, ready: Callable[[], None], seconds: int) -> None:
+    with serial.Serial(port, timeout=1) as opened:
+        ready()
+        for _ in range(seconds):
+            opened.read(opened.in_waiting or 1)
+
+
 def send(descriptor: int, start: int, lines: int, lines_per_s: int | None) -> None:
     """Send *lines* lines once *start* can be read, in bursts of ten if paced."""
     os.read(start, 1)
@@ -80,8 +103,10 @@ def send(descriptor: int, start: int, lines: int, lines_per_s: int | None) -> No
             data = data[os.write(descriptor, data) :]
 
 
-def measure(read: Callable[..., None], lines: int, lines_per_s: int | None, *more: float) -> float:
-    """Return the microseconds of CPU that *read* takes for one line."""
+def measure(
+    read: Callable[..., None], amount: int, lines_per_s: int | None, *more: float, lines: int
+) -> float:
+    """Return the microseconds of CPU that *read* takes for one of *amount*, given *lines* lines."""
     device, port = os.openpty()
     tty.setraw(port)
     start, go = os.pipe()
@@ -90,14 +115,19 @@ def measure(read: Callable[..., None], lines: int, lines_per_s: int | None, *mor
         send(device, start, lines, lines_per_s)
         os.read(start, 1)  # keeps the device plugged in until the reader has everything
         os._exit(0)
-    before = time.process_time()
-    read(os.ttyname(port), lambda: os.write(go, b"!"), lines, *more)
-    used = time.process_time() - before
+    begun: list[float] = []
+
+    def ready() -> None:
+        begun.append(time.process_time())
+        os.write(go, b"!")
+
+    read(os.ttyname(port), ready, amount, *more)
+    used = time.process_time() - begun[0]
     os.write(go, b"!")
     os.waitpid(child, 0)
     for descriptor in (device, port, start, go):
         os.close(descriptor)
-    return used / lines * 1e6
+    return used / amount * 1e6
 
 
 def main() -> None:
@@ -123,12 +153,27 @@ def main() -> None:
         times: dict[str, list[float]] = {name: [] for name in taking_part}
         for _ in range(options.rounds):
             for name, (read, more) in taking_part.items():
-                times[name].append(measure(read, lines, lines_per_s, *more))
-        base = statistics.median(times[gateway])
-        print(f"{title:40}{'us CPU a line':>14}{'against gateway':>17}")
-        for name, found in times.items():
-            median = statistics.median(found)
-            print(f"  {name:38}{median:14.2f}{median / base:15.1f} x")
+                times[name].append(measure(read, lines, lines_per_s, *more, lines=lines))
+        show(title, "us CPU a line", times)
+    waiting = {
+        gateway: wait_with_gateway,
+        "pyserial, read(in_waiting)": wait_with_in_waiting,
+        "pyserial, readline": wait_with_readline,
+    }
+    seconds = max(5, round(options.seconds))
+    times = {name: [] for name in waiting}
+    for _ in range(options.rounds):
+        for name, wait in waiting.items():
+            times[name].append(measure(wait, seconds, None, lines=0))
+    show("nothing comes", "us CPU a second", times)
+
+
+def show(title: str, unit: str, times: dict[str, list[float]]) -> None:
+    base = statistics.median(next(iter(times.values())))
+    print(f"{title:40}{unit:>16}{'against gateway':>17}")
+    for name, found in times.items():
+        median = statistics.median(found)
+        print(f"  {name:38}{median:16.2f}{median / base:15.1f} x")
 
 
 if __name__ == "__main__":
