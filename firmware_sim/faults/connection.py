@@ -93,7 +93,7 @@ class Misread(TrafficFilter):
         """See `Filter`."""
         assert isinstance(self.context.spec, WrongBaud)  # noqa: S101 - so is the table
         self.count += len(units)
-        received = misread(b"".join(units), 1.0 / self.context.spec.factor)
+        received = misread(b"".join(units), self.context.spec.factor)
         return [received] if received else []
 
 
@@ -104,7 +104,7 @@ class WrongSpeed:
         spec = context.spec
         assert isinstance(spec, WrongBaud)  # noqa: S101 - so is the table
         self._sends = TrafficEffect(context, Misread)
-        self._hears = Hearing(context, lambda data, _now_ns: misread(data, spec.factor))
+        self._hears = Hearing(context, lambda data, _now_ns: misread(data, 1.0 / spec.factor))
 
     @property
     def count(self) -> int:
