@@ -28,6 +28,14 @@ def test_what_was_set_in_one_test_is_released_before_the_next(bench):
     assert bench.alarms.none()
 
 
+def test_a_test_begins_without_what_was_before(bench):
+    assert bench.value("RPM") > 0
+    history = bench.rig.observer
+    for kept in (history.samples, history.frames):
+        first_ns = min(int(part["t_ns"].min()) for part in kept.batches(0))
+        assert first_ns > bench.timeline.begin_ns - 100 * NS_PER_MS
+
+
 def test_an_expectation_that_fails_says_what_was_seen(bench):
     bench.set("engine.coolant_temp", 100.0)
     found = bench.expect("ENGINE_TEMP > 110", within="100ms")
