@@ -113,14 +113,14 @@ class Bench:
         self.timeline.stimulus(sent_ns, f"send {message}")
 
     def request(
-        self, data: bytes, *, to: str | tuple[int, int], within: str = "1s", source: str = ""
+        self, data: bytes, *, to: str | tuple[int, int], within: str = "", source: str = ""
     ) -> bytes:
         """Send *data* by ISO-TP; return the answer.
 
         Args:
             data: 1 to 4,095 bytes.
             to: A name of ``[isotp]``, or the ids of request and answer.
-            within: How long the answer may take.
+            within: How long the answer may take; "" for the ``timeout`` of ``[isotp]``, or 1 s.
             source: On whose bus; by default that of ``[isotp]``, or the first.
 
         Raises:
@@ -129,7 +129,7 @@ class Bench:
         __tracebackhide__ = True
         address = self._address(to)
         self.touched.all = True
-        within_ns = parse_duration(within)
+        within_ns = parse_duration(within) if within else int(address.timeout)
         started_ns = self.rig.clock.monotonic_ns()
         try:
             answer, sent_ns = ask(self.rig, address, data, within_ns, source)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from gateway.clock import NS_PER_S
 from gateway.config.consistency import disagreements, why_not
 from gateway.config.convert import Bad, to_section
 from gateway.config.load import load_config
@@ -98,12 +99,14 @@ class IsoTpConfig(Section, frozen=True, kw_only=True):
         request: The CAN id that the device listens to; above 0x7FF of 29 bits.
         response: The one it answers with.
         source: The CAN source; the first one by default.
+        timeout: How long an answer may take, where the test does not say.
         version: A request whose answer says what firmware it is, shown in the report's header.
     """
 
     request: CanAddress
     response: CanAddress
     source: Name | None = None
+    timeout: Duration = Duration(NS_PER_S)
     version: Hex | None = None
 
     def __post_init__(self) -> None:
@@ -150,7 +153,7 @@ class BenchFile(Section, frozen=True, kw_only=True):
     reset: dict[Text, StimulusConfig] = msgspec.field(default_factory=dict)
     isotp: dict[Name, IsoTpConfig] = msgspec.field(default_factory=dict)
     ready: Text | None = None
-    ready_within: Duration = Duration(5_000_000_000)
+    ready_within: Duration = Duration(5 * NS_PER_S)
     capabilities: tuple[Text, ...] = ()
     lacks: tuple[Text, ...] = ()
     tolerates: tuple[Literal["bus_errors", "drops", "leaks"], ...] = ()

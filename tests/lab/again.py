@@ -1,4 +1,4 @@
-"""A plugin of pytest for machines that stand still at times: a test may pass at the fourth attempt.
+"""A plugin of pytest for machines that stand still at times: a test may pass at a later attempt.
 
     pytest -p again          with this folder in PYTHONPATH
 
@@ -8,7 +8,7 @@ instructions.
 
 from _pytest.runner import runtestprotocol
 
-ATTEMPTS = 4
+ATTEMPTS = 8
 
 
 def pytest_runtest_protocol(item, nextitem):
