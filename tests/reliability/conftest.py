@@ -221,6 +221,7 @@ class Bench:
 
     @property
     def log(self):
+        """What was said on standard error; with a live view the view says it, see `printed`."""
         return (self.folder / "log").read_text()
 
     @property
@@ -248,7 +249,9 @@ class Bench:
             if status is not None and condition(status):
                 return status, took
             assert self.process.poll() is None, f"the gateway ended: {self.log}"
-            assert took < seconds, f"{what}: not within {seconds} s; {status}; {self.log[-2000:]}"
+            if took >= seconds:
+                said = f"{status}; {self.log[-2000:]}; {self.printed[-2000:]}"
+                pytest.fail(f"{what}: not within {seconds} s; {said}")
             nap()
 
     def running(self):

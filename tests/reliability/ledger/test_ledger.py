@@ -263,6 +263,7 @@ def test_every_frame_in_the_kernel_is_delivered_or_counted(bench, vcan, amount, 
         f" {can0['lost']:,} dropped by the kernel"
     )
     assert can0["notes"]["error frames"] == 0
-    assert can0["reasons"]["kernel"] == can0["lost"] > 0
+    # None where the machine is too slow to fill the kernel's buffer in the time.
+    assert can0["reasons"].get("kernel", 0) == can0["lost"]
     bench.end()
     assert bench.process.returncode == 0, bench.log
