@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import entries
+import good
 import numpy as np
 from hypothesis import strategies as st
 from inputs import WILD
@@ -122,7 +123,7 @@ SHAPES: dict[type[entries.Entry], st.SearchStrategy[bytes]] = {
         max_size=20,
     ).map(_frames),
     entries.Sentences: st.builds(
-        lambda kind, fields: entries.sentence(b"GP" + kind + b"," + b",".join(fields)),
+        lambda kind, fields: good.sentence(b"GP" + kind + b"," + b",".join(fields)),
         st.sampled_from(_TYPES),
         st.lists(_CELLS | _FIELD, max_size=25),
     ),
@@ -138,7 +139,7 @@ SHAPES: dict[type[entries.Entry], st.SearchStrategy[bytes]] = {
         lambda cells: b",".join(cells) + b"\n"
     ),
     entries.Packets: st.builds(
-        entries.packet,
+        good.packet,
         st.sampled_from((1, 2, 3)),
         st.binary(min_size=27, max_size=27) | st.binary(max_size=600),
     ),
@@ -156,7 +157,7 @@ SHAPES: dict[type[entries.Entry], st.SearchStrategy[bytes]] = {
         ),
         min_size=1,
         max_size=8,
-    ).map(lambda lines: entries.CANDUMP + b"".join(lines)),
+    ).map(lambda lines: good.CANDUMP + b"".join(lines)),
     entries.ScreenFile: st.lists(
         st.builds(
             b" (%b.%b)  %b  %b  [%b]  %b\n".__mod__,
@@ -171,7 +172,7 @@ SHAPES: dict[type[entries.Entry], st.SearchStrategy[bytes]] = {
         ),
         min_size=1,
         max_size=8,
-    ).map(lambda lines: entries.SCREEN + b"".join(lines)),
+    ).map(lambda lines: good.SCREEN + b"".join(lines)),
     entries.DbcFile: st.builds(
         _databases,
         st.lists(
@@ -190,6 +191,6 @@ SHAPES: dict[type[entries.Entry], st.SearchStrategy[bytes]] = {
         st.sampled_from((256, 0x800000FF, 1 << 31)) | st.integers(0, 1 << 33),
         st.integers(0, 80) | st.integers(0, 1 << 40),
     ),
-    entries.ConfigFile: _changed(entries.CONFIG),
-    entries.ScenarioFile: _changed(entries.SCENARIO),
+    entries.ConfigFile: _changed(good.CONFIG),
+    entries.ScenarioFile: _changed(good.SCENARIO),
 }
