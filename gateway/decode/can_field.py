@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import sys
 from collections.abc import Iterator
@@ -65,6 +66,8 @@ class Field:
         is_switch: Its value selects which other fields the frame carries (a multiplexer).
         switch: The name of the field that selects this one; None if every frame carries it.
         switch_values: The values of *switch* at which the frame carries this field.
+        reserves: Its highest raw values say that there is no value, as J1939 and NMEA 2000 have
+            it; see `present`.
     """
 
     name: str
@@ -81,6 +84,7 @@ class Field:
     is_switch: bool = False
     switch: str | None = None
     switch_values: tuple[int, ...] = ()
+    reserves: bool = False
 
     @property
     def first_byte(self) -> int:
@@ -182,6 +186,21 @@ class Field:
             return True
         low, high = self.limits
         return not all(low <= self.value(raw) <= high for raw in self.raw_range)
+
+    @property
+    def present(self) -> tuple[float, float]:
+        """The values between which lie all that are values, where it `reserves` others.
+
+        A sensor that is not there or has failed still sends its messages. Of a field of two or
+        three bits the highest raw value then says "not available", and from four bits on the two
+        highest say that or "error" (SAE J1939-71, 5.1.2; NMEA 2000, "reserved values"). A double
+        does not tell the highest values of more than 52 bits apart; so near the end, none is one.
+        """
+        highest = self.raw_range[1]
+        reserved = 2 if self.length > 3 else 1
+        last = highest - max(reserved, 1 << max(0, self.length - 50))
+        edge = (as_double(self.value(last)) + as_double(self.value(last + 1))) / 2
+        return (-math.inf, edge) if self.scale > 0 else (edge, math.inf)
 
     def raws(self, number: int) -> Iterator[int]:
         """Every raw value at which this field, as a switch, stands at *number*.

@@ -16,8 +16,10 @@ Python's integers and floats, so it is exact whatever the scale.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -92,7 +94,7 @@ def _write(
         scope[f"b{number}"] = tails(signal, Quality.OUT_OF_RANGE)
         scope[f"i{number}"] = tails(signal, Quality.INVALID)
         value, tail = _value(field, number, scope), f"g{number}"
-        if field.may_leave_limits:
+        if field.may_leave_limits or field.reserves:
             body.append(f"v{number} = {value}")
             value, tail = f"v{number}", _judge(field, number)
         samples.append(f"t, {value}, {tail}")
@@ -115,6 +117,12 @@ def _write(
 
 def _judge(field: Field, number: int) -> str:
     """Return the expression for a sample's tail by its value ``v``."""
+    if field.reserves:
+        low, high = field.present
+        edge = f"v{number} > {high!r}" if high < math.inf else f"v{number} < {low!r}"
+        return f"i{number} if {edge} else {_judge(replace(field, reserves=False), number)}"
+    if not field.may_leave_limits:
+        return f"g{number}"
     low, high = field.limits
     good = f"g{number} if {low!r} <= v{number} <= {high!r} else "
     return good + (f"b{number} if v{number} == v{number} else i{number}" if field.floating

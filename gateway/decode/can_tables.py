@@ -38,6 +38,8 @@ _PIECE = np.dtype(
         ("offset", *_REAL),
         ("low", *_REAL),
         ("high", *_REAL),
+        ("least", *_REAL),
+        ("most", *_REAL),
         ("tail", *_NUMBER),
         ("kind", np.uint8, SLOTS),
         ("used", np.bool_, SLOTS),
@@ -104,7 +106,7 @@ class Tables:
         self._forms: list[tuple[int, int, int]] = []
         self._pieces: list[NDArray[np.void]] = [np.zeros(1, _PIECE)]
         self._fields: list[Field | None] = [None] * SLOTS
-        self._limited = self._floating = self._careful = False
+        self._limited = self._floating = self._careful = self._reserves = False
         self._kinds: set[Kind] = {Kind.LINEAR}
         self._stale = True
         self._room = _Room(0)
@@ -122,6 +124,7 @@ class Tables:
             self._kinds.add(field.kind)
             self._limited |= field.may_leave_limits
             self._floating |= field.floating
+            self._reserves |= field.reserves
             self._careful |= field.floating or _may_overflow(field)
         begin = len(self._fields) // SLOTS
         self._forms.append((begin + len(groups), len(groups), len(fields)))
@@ -133,12 +136,15 @@ class Tables:
         tail = np.zeros(SLOTS, SAMPLE)
         tail["source"], tail["origin"] = self._source, origin
         piece["low"], piece["high"], piece["offset"] = -np.inf, np.inf, _NOTHING
+        piece["least"], piece["most"] = -np.inf, np.inf
         for slot, (field, signal) in enumerate(group):
             at = 0, slot
             piece["window"], shift = self._words.place(field)
             piece["up"][at], piece["down"][at], piece["mask"][at] = moves(field, shift)
             piece["scale"][at], piece["offset"][at] = _steps(field)
             piece["low"][at], piece["high"][at] = field.limits
+            if field.reserves:
+                piece["least"][at], piece["most"][at] = field.present
             piece["kind"][at], piece["used"][at] = field.kind, True
             tail["signal"][slot] = signal
         piece["tail"] = tail.view(_WORDS)["tail"]
@@ -155,6 +161,7 @@ class Tables:
         self._mask = pieces["mask"].copy()
         self._scale, self._offset = pieces["scale"].copy(), pieces["offset"].copy()
         self._low, self._high = pieces["low"].copy(), pieces["high"].copy()
+        self._least, self._most = pieces["least"].copy(), pieces["most"].copy()
         self._tail = pieces["tail"].copy()
         self._kind = pieces["kind"].copy()
         self._used = pieces["used"].copy()
@@ -293,6 +300,11 @@ class Tables:
                 room.quality[where] = bad.take(used)  # True is OUT_OF_RANGE
             if self._floating:
                 room.quality[where][np.isnan(values)] = Quality.INVALID
+        if self._reserves:
+            absent = value < self._least.take(piece, 0, real, "wrap")
+            absent |= value > self._most.take(piece, 0, real, "wrap")
+            if np.count_nonzero(absent):
+                room.quality[where][absent.take(used)] = Quality.INVALID
 
     def _convert(
         self, rows: Ints, at: Ints, piece: Ints, raw: Ints, value: NDArray[np.float64]

@@ -175,7 +175,9 @@ def _read(path: Path) -> list[Message]:
             name=message.name,
             can_id=message.frame_id | (CanId.EXTENDED if message.is_extended_frame else 0),
             length=message.length,
-            fields=tuple(_field(path, message, signal) for signal in message.signals),
+            fields=tuple(
+                _field(path, message, signal, by_group(message)) for signal in message.signals
+            ),
             by_group=by_group(message),
         )
         for message in database.messages
@@ -212,7 +214,7 @@ def _group_rule(database: Any) -> Any:  # noqa: ANN401
     return by_group
 
 
-def _field(path: Path, message: Any, signal: Any) -> Field:  # noqa: ANN401
+def _field(path: Path, message: Any, signal: Any, by_group: bool) -> Field:  # noqa: ANN401
     conversion = signal.conversion
     scale, offset = _conversion(conversion.scale, conversion.offset, conversion.is_float)
     where = f"{message.name}.{signal.name}"
@@ -251,6 +253,7 @@ def _field(path: Path, message: Any, signal: Any) -> Field:  # noqa: ANN401
         is_switch=signal.is_multiplexer,
         switch=signal.multiplexer_signal,
         switch_values=tuple(signal.multiplexer_ids or ()),
+        reserves=by_group and signal.length > 1 and not conversion.is_float,
     )
 
 
