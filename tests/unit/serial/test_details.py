@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from cobs import cobs
 
-from gateway.config.model import FieldConfig, FrameConfig, SerialConfig
+from gateway.config.model import FieldConfig, FrameConfig, ReplayConfig, SerialConfig
 from gateway.counters import Counters
 from gateway.decode.csv import CsvDecoder
 from gateway.decode.slot import NO_SAMPLES, SampleWriter, Slot
@@ -161,3 +161,10 @@ def test_a_sample_has_room_for_the_last_source_and_signal():
 def test_nobody_can_write_into_the_samples_that_are_none():
     assert NO_SAMPLES.dtype == SAMPLE
     assert not NO_SAMPLES.flags.writeable
+
+
+def test_a_recording_of_frames_is_no_byte_stream():
+    config = ReplayConfig(name="drive", path="a.log", channels={"can0": ("a.dbc",)})
+    got = "^got a recording of CAN frames, expected a byte stream$"
+    with pytest.raises(ValueError, match=got):
+        make_stream_decoder(config, SignalTable(), 0)
