@@ -50,15 +50,17 @@ type = "gps"
 car = "car"
 port = "receiver"
 """
-BENCH = """
+BENCH = '''
 gateway = "car.toml"
 scenario = "scenario.toml"
 buses = { second = "pit" }
+# A booting ECU is deaf: no test begins before both have booted.
+ready = """can0.EngineStatus.ECU_STATE == 'normal' and second.EngineStatus.ECU_STATE == 'normal'"""
 
 [set]
 "engine" = "car.ENGINE_TEMP"
 "other" = "other.ENGINE_TEMP"
-"""
+'''
 TESTS = """
 import pytest
 
