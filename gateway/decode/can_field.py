@@ -180,12 +180,14 @@ class Field:
         return max(low, -_LARGEST), min(high, _LARGEST)
 
     @property
-    def may_leave_limits(self) -> bool:
-        """Whether any bits it can hold give a value outside `limits`."""
-        if self.floating:
-            return True
-        low, high = self.limits
-        return not all(low <= self.value(raw) <= high for raw in self.raw_range)
+    def may_fall_below(self) -> bool:
+        """Whether any bits it can hold give a value below `limits`."""
+        return self.floating or min(map(self.value, self.raw_range)) < self.limits[0]
+
+    @property
+    def may_exceed(self) -> bool:
+        """Whether any bits it can hold give a value above `limits`."""
+        return self.floating or max(map(self.value, self.raw_range)) > self.limits[1]
 
     @property
     def present(self) -> tuple[float, float]:

@@ -94,7 +94,7 @@ def _write(
         scope[f"b{number}"] = tails(signal, Quality.OUT_OF_RANGE)
         scope[f"i{number}"] = tails(signal, Quality.INVALID)
         value, tail = _value(field, number, scope), f"g{number}"
-        if field.may_leave_limits or field.reserves:
+        if field.may_fall_below or field.may_exceed or field.reserves:
             body.append(f"v{number} = {value}")
             value, tail = f"v{number}", _judge(field, number)
         samples.append(f"t, {value}, {tail}")
@@ -121,7 +121,7 @@ def _judge(field: Field, number: int) -> str:
         low, high = field.present
         edge = f"v{number} > {high!r}" if high < math.inf else f"v{number} < {low!r}"
         return f"i{number} if {edge} else {_judge(replace(field, reserves=False), number)}"
-    if not field.may_leave_limits:
+    if not (field.may_fall_below or field.may_exceed):
         return f"g{number}"
     low, high = field.limits
     good = f"g{number} if {low!r} <= v{number} <= {high!r} else "

@@ -106,7 +106,8 @@ class Tables:
         self._forms: list[tuple[int, int, int]] = []
         self._pieces: list[NDArray[np.void]] = [np.zeros(1, _PIECE)]
         self._fields: list[Field | None] = [None] * SLOTS
-        self._limited = self._floating = self._careful = self._reserves = False
+        self._may_fall = self._may_exceed = self._reserves = False
+        self._floating = self._careful = False
         self._kinds: set[Kind] = {Kind.LINEAR}
         self._stale = True
         self._room = _Room(0)
@@ -122,7 +123,9 @@ class Tables:
                 groups.append([])
             groups[-1].append((field, signal))
             self._kinds.add(field.kind)
-            self._limited |= field.may_leave_limits
+            reserved_below, reserved_above = _reserved(field)
+            self._may_fall |= field.may_fall_below or reserved_below
+            self._may_exceed |= field.may_exceed or reserved_above
             self._floating |= field.floating
             self._reserves |= field.reserves
             self._careful |= field.floating or _may_overflow(field)
@@ -142,9 +145,11 @@ class Tables:
             piece["window"], shift = self._words.place(field)
             piece["up"][at], piece["down"][at], piece["mask"][at] = moves(field, shift)
             piece["scale"][at], piece["offset"][at] = _steps(field)
-            piece["low"][at], piece["high"][at] = field.limits
+            low, high = field.limits
             if field.reserves:
-                piece["least"][at], piece["most"][at] = field.present
+                least, most = piece["least"][at], piece["most"][at] = field.present
+                low, high = max(low, least), min(high, most)
+            piece["low"][at], piece["high"][at] = low, high
             piece["kind"][at], piece["used"][at] = field.kind, True
             tail["signal"][slot] = signal
         piece["tail"] = tail.view(_WORDS)["tail"]
@@ -293,18 +298,31 @@ class Tables:
         room.t_ns[where] = times
         room.value[where] = values
         room.tail[where] = self._tail.take(piece, 0, bits, "wrap").take(used)
-        if self._limited:
-            bad = value < self._low.take(piece, 0, real, "wrap")
-            bad |= value > self._high.take(piece, 0, real, "wrap")
+        if self._may_fall or self._may_exceed:
+            bad = self._bad(value, piece, real)
             if np.count_nonzero(bad):
-                room.quality[where] = bad.take(used)  # True is OUT_OF_RANGE
+                room.quality[where] = bad.take(used)
             if self._floating:
                 room.quality[where][np.isnan(values)] = Quality.INVALID
-        if self._reserves:
-            absent = value < self._least.take(piece, 0, real, "wrap")
-            absent |= value > self._most.take(piece, 0, real, "wrap")
-            if np.count_nonzero(absent):
-                room.quality[where][absent.take(used)] = Quality.INVALID
+
+    def _bad(
+        self, value: NDArray[np.float64], piece: Ints, real: NDArray[np.float64]
+    ) -> NDArray[np.bool_] | NDArray[np.uint8]:
+        """Return the `Quality` of each of *value*, but for numbers that are none."""
+        if not self._may_fall:
+            bad = value > self._high.take(piece, 0, real, "wrap")
+        else:
+            bad = value < self._low.take(piece, 0, real, "wrap")
+            if self._may_exceed:
+                bad |= value > self._high.take(piece, 0, real, "wrap")
+        if not self._reserves or not np.count_nonzero(bad):
+            return bad  # True is OUT_OF_RANGE
+        # What means that there is no value is bad already; one more makes it INVALID.
+        quality = bad.view(np.uint8)
+        quality += value > self._most.take(piece, 0, real, "wrap")
+        if self._may_fall:
+            quality += value < self._least.take(piece, 0, real, "wrap")
+        return quality
 
     def _convert(
         self, rows: Ints, at: Ints, piece: Ints, raw: Ints, value: NDArray[np.float64]
@@ -343,3 +361,9 @@ def _steps(field: Field) -> tuple[float, float]:
 
 def _may_overflow(field: Field) -> bool:
     return max(abs(field.value(raw)) for raw in field.raw_range) > _NEAR_OVERFLOW
+
+
+def _reserved(field: Field) -> tuple[bool, bool]:
+    """Return whether *field* has values that are none below the others, and above them."""
+    least, most = field.present if field.reserves else (-np.inf, np.inf)
+    return least > -np.inf, most < np.inf
