@@ -30,6 +30,7 @@ CAN = [
     for name in (
         "frames",
         "values",
+        "not_available",
         "database",
         "database_sizes",
         "fast_packets",
