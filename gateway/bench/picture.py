@@ -17,6 +17,7 @@ PANEL, GAP, TOP, BOTTOM = 130, 26, 44, 34
 MOST_PANELS = 6
 _STYLE = (
     "text{font:12px sans-serif;fill:#222}.title{font-size:14px;font-weight:bold}"
+    ".name{paint-order:stroke;stroke:#fff;stroke-width:4px}"
     ".axis{stroke:#999;fill:none}.grid{stroke:#e4e4e4}.line{stroke:#1f6fb4;fill:none;"
     "stroke-width:1.5}.threshold{stroke:#c22;stroke-dasharray:6 4}.event{stroke:#c22;"
     "stroke-width:1.5}.stimulus{stroke:#2a2;stroke-width:1.5}.end{stroke:#888;"
@@ -136,7 +137,6 @@ def _panel(trace: Trace, axis: _Axis, top: float) -> list[str]:
     parts = [
         f'<rect class="axis" x="{LEFT}" y="{top}" width="{WIDTH - LEFT - RIGHT}" '
         f'height="{height}"/>',
-        f'<text x="{LEFT + 6}" y="{top + 15}">{escape(trace.name + unit)}</text>',
     ]
     parts += [
         f'<text class="small" x="{LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">'
@@ -155,6 +155,9 @@ def _panel(trace: Trace, axis: _Axis, top: float) -> list[str]:
     else:
         middle = top + height / 2
         parts.append(f'<text x="{LEFT + 60}" y="{middle}">nothing came</text>')
+    # Last, so that no line goes through it.
+    name = escape(trace.name + unit)
+    parts.append(f'<text class="name" x="{LEFT + 6}" y="{top + 15}">{name}</text>')
     return parts
 
 
