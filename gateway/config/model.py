@@ -14,6 +14,7 @@ from msgspec import Meta, field
 
 from gateway.clock import NS_PER_MS, NS_PER_S
 from gateway.config.polled import ModbusConfig, ObdConfig
+from gateway.config.reading import Number, Reading
 from gateway.config.section import Section, refuse_twins
 from gateway.config.show import as_toml, one_of
 from gateway.config.values import (
@@ -129,35 +130,15 @@ class CanConfig(Section, frozen=True, kw_only=True, tag="can", tag_field="type")
                 )
 
 
-class FieldConfig(Section, frozen=True, kw_only=True):
+class FieldConfig(Reading, frozen=True, kw_only=True):
     """A column of a CSV line, a name of a ``name=value`` line, or a field of a binary frame.
 
     Attributes:
-        name: The signal's name.
-        unit: Its unit, for people.
         type: In a binary frame, how it is stored, in the frame's ``byte_order``; elsewhere
             ignored.
-        scale: Multiplies what was sent; not 0.
-        offset: Added after the scale.
-        minimum: Values below it are flagged as out of range.
-        maximum: Values above it, likewise; not less than the minimum.
     """
 
-    name: Name
-    unit: str = ""
-    type: Literal["u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64"] = "f32"
-    scale: Finite = 1.0
-    offset: Finite = 0.0
-    minimum: Finite | None = None
-    maximum: Finite | None = None
-
-    def __post_init__(self) -> None:
-        if self.scale == 0:
-            raise FieldError("scale", as_toml(self.scale), "a finite number other than 0")
-        if self.minimum is not None and self.maximum is not None and self.maximum < self.minimum:
-            raise FieldError(
-                "maximum", as_toml(self.maximum), f"at least the minimum, {as_toml(self.minimum)}"
-            )
+    type: Number = "f32"
 
 
 class FrameConfig(Section, frozen=True, kw_only=True):

@@ -11,9 +11,10 @@ from msgspec import Meta, field
 
 from gateway.clock import NS_PER_MS, NS_PER_S
 from gateway.config.obd_values import OBD_NAMES
+from gateway.config.reading import Number, Reading
 from gateway.config.section import Section, refuse_twins
 from gateway.config.show import as_toml
-from gateway.config.values import BitRate, Duration, FieldError, Finite, Name, Text
+from gateway.config.values import BitRate, Duration, FieldError, Name, Text
 
 LONGEST_TIMEOUT_NS = 2 * NS_PER_S
 SHORTEST_EVERY_NS = NS_PER_MS
@@ -28,34 +29,6 @@ Hexadecimal = Annotated[
         description="bytes in hexadecimal, such as '22 F1 90'",
     ),
 ]
-Number = Literal["u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64"]
-
-
-class Reading(Section, frozen=True, kw_only=True):
-    """How a number that came becomes a signal.
-
-    Attributes:
-        name: The signal's name.
-        unit: Its unit, for people.
-        scale: Multiplies what came; not 0.
-        offset: Added after the scale.
-        minimum: Values below it are flagged as out of range.
-        maximum: Values above it, likewise; not less than the minimum.
-    """
-
-    name: Name
-    unit: str = ""
-    scale: Finite = 1.0
-    offset: Finite = 0.0
-    minimum: Finite | None = None
-    maximum: Finite | None = None
-
-    def __post_init__(self) -> None:
-        if self.scale == 0:
-            raise FieldError("scale", as_toml(self.scale), "a finite number other than 0")
-        if self.minimum is not None and self.maximum is not None and self.maximum < self.minimum:
-            expected = f"at least the minimum, {as_toml(self.minimum)}"
-            raise FieldError("maximum", as_toml(self.maximum), expected)
 
 
 class RegisterConfig(Reading, frozen=True, kw_only=True):
