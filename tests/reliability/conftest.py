@@ -84,7 +84,8 @@ def pytest_collection_modifyitems(config, items):
     if is_soak(config):
         for item in items:
             if item.path.is_relative_to(HERE):
-                item.add_marker(pytest.mark.timeout(LONGEST_S))
+                # In front: the nearest one counts, and the short forms have their own.
+                item.add_marker(pytest.mark.timeout(LONGEST_S), append=False)
 
 
 @pytest.fixture
