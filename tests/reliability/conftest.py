@@ -306,8 +306,11 @@ class Bench:
         try:
             yield
         finally:
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
+            for name, pid in zip(names, pids, strict=True):
+                try:
+                    os.kill(pid, signal.SIGCONT)
+                except ProcessLookupError:
+                    pytest.fail(f"{name} was ended meanwhile: {self.log}{self.printed[-2000:]}")
 
     @contextlib.contextmanager
     def slowed(self, *names, share=0.5):
