@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Generator, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,9 @@ class LibraryRecording(Recording):
 
     def _open(self) -> can.io.generic.MessageReader:
         expected = f"a sound {self.path.suffix} file"
+        if self.path.suffix.lower() == ".mf4" and not find_spec("asammdf"):
+            install = "asammdf: pip install 'embedded-gateway[mf4]'"
+            raise RecordingError(self.path, "", "a file that python-can reads with asammdf", install)
         with open_file(self.path) as file:
             start = file.read(_BLF_HEADER)
         if self.path.suffix.lower() == ".blf" and not _is_blf_header(start):

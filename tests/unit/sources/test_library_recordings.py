@@ -1,6 +1,7 @@
 """The formats that python-can reads, written here by python-can's own writers."""
 
 import re
+from importlib.util import find_spec
 
 import can
 import pytest
@@ -35,7 +36,13 @@ def written(folder):
     return written
 
 
-@pytest.mark.parametrize("suffix", [".asc", ".blf", ".csv", ".trc", ".db", ".asc.gz"])
+MF4 = pytest.param(
+    ".mf4",
+    marks=pytest.mark.skipif(not find_spec("asammdf"), reason="no asammdf: pip install '.[mf4]'"),
+)
+
+
+@pytest.mark.parametrize("suffix", [".asc", ".blf", ".csv", ".trc", ".db", ".asc.gz", MF4])
 def test_frames_come_as_they_were_written(written, frames_in, suffix):
     remote = suffix != ".trc"  # python-can's writer leaves remote frames out
     recording = open_recording(written(suffix, MESSAGES if remote else MESSAGES[:3]))
@@ -161,3 +168,11 @@ def test_what_python_can_says_in_several_lines_is_told_in_one(written):
         open_recording(path)
     assert "\n" not in str(caught.value)
     assert "malformed database schema" in str(caught.value)
+
+
+def test_an_mf4_without_the_library_for_it_says_what_to_install(folder, mocker):
+    mocker.patch("gateway.sources.recordings.library.find_spec", return_value=None)
+    path = folder / "drive.mf4"
+    path.write_bytes(b"MDF     4.10")
+    with pytest.raises(RecordingError, match=re.escape("pip install 'embedded-gateway[mf4]'")):
+        list(open_recording(path).frames(Counters()))
