@@ -87,8 +87,8 @@ class LibraryRecording(Recording):
     def _open(self) -> can.io.generic.MessageReader:
         expected = f"a sound {self.path.suffix} file"
         if self.path.suffix.lower() == ".mf4" and not find_spec("asammdf"):
-            install = "asammdf: pip install 'embedded-gateway[mf4]'"
-            raise RecordingError(self.path, "", "a file that python-can reads with asammdf", install)
+            install = "it: pip install 'embedded-gateway[mf4]'"
+            raise RecordingError(self.path, "", "a format that needs asammdf", install)
         with open_file(self.path) as file:
             start = file.read(_BLF_HEADER)
         if self.path.suffix.lower() == ".blf" and not _is_blf_header(start):
