@@ -11,6 +11,8 @@ LOST = "fast_packet"
 
 _FIRST_GROUP = 0x1ED00
 _MOST_OPEN = 4096
+_WHOLE = 8
+"""Bytes of every frame of a packet but the last."""
 
 
 def is_fast_packet(can_id: int, length: int) -> bool:
@@ -36,7 +38,7 @@ class FastPackets:
     The first byte of a frame is the packet's sequence number (bits 5..7) and the frame's number
     within it (bits 0..4); in frame 0 the second byte is the packet's size, and six bytes of
     payload follow; in the others, seven. A sender sends the frames of one id in order, so what
-    does not continue the packet at hand ends it.
+    does not continue the packet at hand ends it, as does a frame in its middle that is cut short.
     """
 
     def __init__(self) -> None:
@@ -50,9 +52,10 @@ class FastPackets:
             frame: What the frame carries.
             counters: Frames that turn out to be of no use, delivered before, become lost.
         """
-        sequence, number = (frame[0] >> 5, frame[0] & 31) if frame else (0, 31)
+        header = frame[0] if frame else 0
+        sequence, number = header >> 5, header & 31
         packet = self._open.pop(sender, None)
-        if packet and (number == 0 or sequence != packet.sequence or number != packet.frames):
+        if packet and (sequence, number) != (packet.sequence, packet.frames):
             _lose(counters, packet.frames)
             packet = None
         if packet is None:
@@ -65,7 +68,10 @@ class FastPackets:
             packet.frames += 1
         if len(packet.payload) >= packet.size:
             return bytes(packet.payload[: packet.size])
-        self._open[sender] = packet
+        if len(frame) < _WHOLE:  # what follows would stand in the place of what is missing
+            _lose(counters, packet.frames)
+        else:
+            self._open[sender] = packet
         return None
 
 

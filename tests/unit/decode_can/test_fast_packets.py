@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from gateway.counters import Counters
+from gateway.decode.can_fast_packet import FastPackets, is_fast_packet
+from gateway.record import CanId
 
 POSITION = 0x80000000 | 0x0DF805FE  # group 129029
 SENDER = 0x80000000 | 0x0DF80523
@@ -98,8 +100,9 @@ def test_a_packet_that_is_begun_anew_is_decoded(decoding, can):
     assert made.counters.lost == {"fast_packet": 2}
 
 
-def test_frames_of_two_packets_are_never_put_together(decoding, can):
-    one, other = packet(PAYLOAD, 1), packet(PAYLOAD, 2)
+@pytest.mark.parametrize("sequences", [(0, 1), (2, 3), (0, 4), (7, 0)])
+def test_frames_of_two_packets_are_never_put_together(decoding, can, sequences):
+    one, other = (packet(PAYLOAD, sequence) for sequence in sequences)
     made = decoding(*DBC)
     frames = can.make_frames([(SENDER, part) for part in (one[0], other[1], other[2])])
     assert decoded(made, frames) == []
@@ -110,6 +113,57 @@ def test_frames_too_short_to_be_of_a_packet_are_lost(decoding, can):
     made = decoding(*DBC)
     assert decoded(made, can.make_frames([(SENDER, b""), (SENDER, b"\0")])) == []
     assert made.counters.lost == {"fast_packet": 2}
+
+
+@pytest.mark.parametrize("cut", [b"", b"\0", b"\1", b"\1short"])
+def test_a_frame_too_short_in_the_middle_of_a_packet_ends_it(decoding, can, cut):
+    first, second, _ = packet(PAYLOAD[:14])
+    made = decoding(*DBC)
+    frames = can.make_frames([(SENDER, part) for part in (first, cut, second, b"\2and two")])
+    assert decoded(made, frames) == []
+    assert made.counters.lost == {"fast_packet": 4}
+
+
+def test_the_last_frame_may_be_as_short_as_the_packet_is(decoding, can):
+    parts = packet(PAYLOAD[:14])
+    frames = can.make_frames([(SENDER, part) for part in (*parts[:2], parts[2][:2])])
+    made = decoding(*DBC)
+    assert [name for _, name, _ in decoded(made, frames)] == ["SID", "ALTITUDE"]
+    assert made.counters.lost == {}
+
+
+def test_a_packet_without_a_payload_is_one(decoding, can):
+    made = decoding(*DBC)
+    assert decoded(made, can.make_frames([(SENDER, b"\0\0")])) == []
+    assert made.counters.lost == {}
+
+
+def test_4096_packets_may_be_open_at_a_time():
+    packets, counters = FastPackets(), Counters()
+    first, last = b"\0\7begun ", b"\1!"
+    for sender in range(4096):
+        assert packets.add((0, sender), first, counters) is None
+    assert not counters.lost
+    packets.add((0, 4096), first, counters)
+    assert counters.lost == {"fast_packet": 1}
+    assert packets.add((0, 5), last, counters) == b"begun !"
+    packets.add((0, 4096), first, counters)
+    assert packets.add((0, 4096), last, counters) == b"begun !"
+    assert counters.lost == {"fast_packet": 1}
+
+
+@pytest.mark.parametrize(
+    ("can_id", "length", "expected"),
+    [
+        pytest.param(0x01ED0000, 9, True, id="the first group of NMEA 2000"),
+        pytest.param(0x1DED0000, 223, True, id="at a low priority"),
+        pytest.param(0x01ED0000, 8, False, id="what fits into one frame"),
+        pytest.param(0x1DECFFFF, 9, False, id="a group of J1939"),
+        pytest.param(0x18FEF1FE, 9, False, id="a broadcast group of J1939"),
+    ],
+)
+def test_long_messages_of_the_groups_of_nmea_2000_come_in_fast_packets(can_id, length, expected):
+    assert is_fast_packet(CanId.EXTENDED | can_id, length) is expected
 
 
 def test_packets_that_nobody_wants_are_passed_over(decoding, can):
