@@ -56,6 +56,24 @@ class ResumableEngine:
         """Return how many bytes of memory it takes."""
         return 8 + 2 * (8 * lanes + RULE_STATE.itemsize * rules)
 
+    @staticmethod
+    def committed(rules: int, lanes: int, memory: NDArray[np.uint8]) -> RuleStates:
+        """Return a copy of where the rules stood at the last commit; for any process.
+
+        Args:
+            rules: How many there are.
+            lanes: As for the class.
+            memory: As for the class; another process may be at work in it.
+        """
+        whole = memory[: ResumableEngine.size(rules, lanes)]
+        commits: NDArray[np.int64] = whole[:8].view(np.int64)
+        while True:
+            before = int(commits[0])
+            copy: NDArray[np.uint8] = whole[8:].reshape(2, -1)[before % 2].copy()
+            # The copy that counts is written to only after the other one has come to count.
+            if commits[0] == before:
+                return copy[8 * lanes :].view(RULE_STATE)
+
     @property
     def state(self) -> RuleStates:
         """Where the rules stand after the last `feed`."""

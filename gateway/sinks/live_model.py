@@ -95,7 +95,7 @@ class LiveModel:
         states: The `State` of each row.
         severities: The gravest active alarm of each row, as an index into `SEVERITIES`.
         sample_rate: Samples a second of all signals, shown or not.
-        active: How many alarms are active.
+        active: How many alarms are on.
         notices: The newest notices, newest last.
         noticed: How many there have been in all.
         status: How the gateway is. Assigned from outside; None until then.
@@ -131,7 +131,7 @@ class LiveModel:
 
         self._rule_rows = self._rows_of(np.array([signal for signal, _ in rules], np.int64))
         self._rule_severities = np.array([SEVERITIES.index(s) for _, s in rules], np.int64)
-        self._rule_active = np.zeros(len(rules), np.bool_)
+        self.active = 0
         self._severities = np.zeros(count + 1, np.int64)
         self.notices: deque[Notice] = deque(maxlen=NOTICES_KEPT)
         self.noticed = 0
@@ -147,11 +147,6 @@ class LiveModel:
         """See the class."""
         return self._severities[:-1]
 
-    @property
-    def active(self) -> int:
-        """See the class."""
-        return int(self._rule_active.sum())
-
     def feed_samples(self, samples: Samples) -> None:
         """Take a batch of `SAMPLE` records, in order; ticks and unknown signals are allowed."""
         signals = samples["signal"]
@@ -165,14 +160,19 @@ class LiveModel:
 
     def feed_alarms(self, alarms: Alarms, texts: Iterable[str]) -> None:
         """Take `ALARM` records, in order, and for each what people shall read."""
-        rules = alarms["rule"]
         raised = alarms["kind"] == AlarmKind.RAISED
-        self._rule_active[rules] = raised
-        self._severities[:] = 0
-        active = np.flatnonzero(self._rule_active)
-        np.maximum.at(self._severities, self._rule_rows[active], self._rule_severities[active])
-        for rule, up, text in zip(rules.tolist(), raised.tolist(), texts, strict=True):
+        for rule, up, text in zip(alarms["rule"].tolist(), raised.tolist(), texts, strict=True):
             self.note(Notice(text, SEVERITIES[self._rule_severities[rule]], over=not up))
+
+    def set_active(self, active: NDArray[np.bool_]) -> None:
+        """Take for each rule whether its alarm is on.
+
+        Not known from the events: of those some may be missed, or be older than the view.
+        """
+        self.active = int(np.count_nonzero(active))
+        self._severities[:] = 0
+        on = np.flatnonzero(active)
+        np.maximum.at(self._severities, self._rule_rows[on], self._rule_severities[on])
 
     def note(self, notice: Notice) -> None:
         """Add a line below the table that is no alarm's: a link that was lost."""

@@ -52,6 +52,8 @@ VIEW = "view"
 STATUS = "status"
 """The supervisor's own reader of the alarms ring."""
 
+_ON = [RuleState.ACTIVE, RuleState.CLEARING]
+
 
 class Assembly:
     """A gateway put together, not yet running. Owns the shared memory until it is closed.
@@ -163,13 +165,20 @@ class Assembly:
         The value is None where it was raised too long ago to be known.
         """
         self.drain_alarms()
-        on = (RuleState.ACTIVE, RuleState.CLEARING)
-        return [
-            (rule, self._raised.get(rule.index))
-            for number, rules in enumerate(self._rules)
-            for rule, state in zip(rules, self._engine(number).state["state"], strict=True)
-            if state in on
-        ]
+        on = np.flatnonzero(self.active_rules()).tolist()
+        return [(self.plan.rules[index], self._raised.get(index)) for index in on]
+
+    def active_rules(self) -> NDArray[np.bool_]:
+        """Return for each rule whether its alarm is on: by the analyzers' own word, not by events.
+
+        Whoever comes late, or is overtaken by a flood of events, would not know it from those.
+        """
+        active = np.zeros(len(self.plan.rules), np.bool_)
+        lanes = len(self.plan.sources)
+        for rules, memory in zip(self._rules, self._rule_memory, strict=True):
+            states = ResumableEngine.committed(len(rules), lanes, memory)["state"]
+            active[[rule.index for rule in rules]] = np.isin(states, _ON)
+        return active
 
     def drain_alarms(self) -> None:
         """Note the values of the alarms that were raised since the last call."""
@@ -307,6 +316,7 @@ class Assembly:
             self.alarms.reader(VIEW),
             self.log_pipe[0],
             self.health,
+            self.active_rules,
             self.board[VIEW],
             self._clock,
         ).run()

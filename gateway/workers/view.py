@@ -7,6 +7,7 @@ import select
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gateway.analysis.alarm_text import AlarmText
 from gateway.clock import NS_PER_MS, NS_PER_S, Clock
@@ -31,6 +32,7 @@ class View:
         alarms: Its reader of the alarms ring.
         log_pipe: Descriptor from which the other processes' log lines come; not blocking.
         health: Tells how the processes are.
+        active: Tells of each rule, in the configuration's order, whether its alarm is on.
         row: Where it says how it is.
         clock: For everything timed.
     """
@@ -42,6 +44,7 @@ class View:
         alarms: Reader,
         log_pipe: int,
         health: Callable[[], Status],
+        active: Callable[[], NDArray[np.bool_]],
         row: Row,
         clock: Clock,
     ) -> None:
@@ -52,6 +55,7 @@ class View:
         self._alarms = alarms
         self._log_pipe = log_pipe
         self._health = health
+        self._active = active
         self._row = row
         self._clock = clock
         self._log_rest = b""
@@ -66,6 +70,7 @@ class View:
                 ended = self._take_samples()
                 ended = self._take_alarms() and ended
                 self._take_log()
+                self._model.set_active(self._active())
                 self._model.status = self._health()
                 now_ns = self._clock.monotonic_ns()
                 view.update(now_ns)

@@ -119,6 +119,25 @@ def test_a_process_that_is_killed_costs_no_event(bench, victim):
     assert "every stage adds up" in out
 
 
+def test_a_view_that_was_killed_still_knows_which_alarms_are_on(bench):
+    hot = (
+        f"({100 + tenth // 10}.{tenth % 10}00000) can0 100#803E000000000000\n"
+        for tenth in range(600)
+    )
+    (bench.folder / "drive.log").write_text("".join(hot))
+    bench.configure(speed="1.0")
+    with bench.running("--live") as process:
+        bench.status_when(lambda status: len(status["alarms"]) == 3)
+        os.kill(bench.pid_of("view", 0), signal.SIGKILL)
+        bench.pid_of("view", 1)
+        # The new one has not seen them go on.
+        lines = bench.read_until(process.stdout, "3 alarms active")
+        process.send_signal(signal.SIGINT)
+        _, log = process.communicate(timeout=30)
+    assert process.returncode == 0, log
+    assert len([line for line in lines if "engine_very_hot" in line]) <= 1
+
+
 def test_a_journal_killed_while_it_writes_has_every_event_once(bench):
     # Two events every ten milliseconds: hardly a moment at which none is under way.
     lines = []

@@ -80,6 +80,20 @@ def test_a_kill_while_a_commit_is_written_leaves_the_commit_before_it(make, samp
     assert after.state["state"][0] == RuleState.ACTIVE
 
 
+def test_another_process_sees_what_was_committed_and_nothing_newer(make, samples, rules):
+    story = samples(STORY)
+    engine, memory = make()
+    assert not ResumableEngine.committed(len(rules), 3, memory)["state"].any()
+    engine.feed(story[:4], 1, 0)
+    engine.commit()
+    committed = engine.state.tobytes()
+    engine.feed(story[4:9], 1, 4)
+    assert engine.state.tobytes() != committed
+    assert ResumableEngine.committed(len(rules), 3, memory).tobytes() == committed
+    engine.commit()
+    assert ResumableEngine.committed(len(rules), 3, memory).tobytes() == engine.state.tobytes()
+
+
 def test_each_lane_has_its_own_position(make, samples):
     story = samples("0:0 1:90 2:90")
     engine, memory = make()

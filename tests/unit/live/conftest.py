@@ -47,7 +47,11 @@ def feed(model):
 
 @pytest.fixture
 def alarm(model):
-    """Feed ``1`` for rule 1 raised, ``-1`` for rule 1 cleared, and so on, in one batch."""
+    """Feed ``1`` for rule 1 raised, ``-1`` for rule 1 cleared, and so on, in one batch.
+
+    The analyzers know of them likewise.
+    """
+    active = np.zeros(3, np.bool_)
 
     def alarm(*events):
         alarms = np.zeros(len(events), ALARM)
@@ -55,6 +59,9 @@ def alarm(model):
         alarms["kind"] = [AlarmKind.RAISED if e > 0 else AlarmKind.CLEARED for e in events]
         texts = [f"rule {abs(e)} {'raised' if e > 0 else 'cleared'}" for e in events]
         model.feed_alarms(alarms, texts)
+        for event in events:
+            active[abs(event)] = event > 0
+        model.set_active(active)
 
     return alarm
 
