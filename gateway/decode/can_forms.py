@@ -23,7 +23,7 @@ class Form:
     """What a frame carries, as far as its multiplexers have been looked at.
 
     Attributes:
-        fields: In the order of the samples; meant if *switch* is None.
+        fields: In the order of the samples; none while there is a *switch* to look at.
         switch: The multiplexer to look at next; None: nothing is left to look at.
         branches: The form of a frame by the multiplexer's raw value.
         otherwise: The form at all other values.
@@ -50,9 +50,9 @@ def unfold(tree: Node, length: int) -> Form | None:
     def form(fields: tuple[Wanted, ...], switches: tuple[Switch, ...]) -> Form:
         known = made.get((fields, switches))
         if known is None:
+            known = made[fields, switches] = new(fields, switches)
             if len(made) > MOST_FORMS:
                 raise _TooManyError
-            known = made[fields, switches] = new(fields, switches)
         return known
 
     def new(fields: tuple[Wanted, ...], switches: tuple[Switch, ...]) -> Form:
@@ -65,7 +65,7 @@ def unfold(tree: Node, length: int) -> Form | None:
         nodes = dict.fromkeys(first.branches.values())
         forms = {node: extend(fields, node, rest) for node in nodes}
         branches = {raw: forms[node] for raw, node in first.branches.items()}
-        return Form(fields, first.field, branches, form(fields, rest))
+        return Form(switch=first.field, branches=branches, otherwise=form(fields, rest))
 
     try:
         return extend((), tree, ())

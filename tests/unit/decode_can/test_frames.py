@@ -126,6 +126,12 @@ def test_a_short_frame_gives_the_signals_wholly_inside(decoding):
     assert list(made.values(1, b"")) == []
 
 
+def test_a_message_without_signals_is_known_and_gives_nothing(decoding):
+    made = decoding("BO_ 1 M: 8 ECU", *TWO_WIDTHS)
+    assert made.values(1, bytes(8)) == {}
+    assert made.counters.unknown == {}
+
+
 def test_a_longer_frame_is_decoded_like_its_message(decoding):
     assert decoding(*TWO_WIDTHS).values(291, bytes([9] * 64)) == {"A": 9.0}
 
