@@ -93,7 +93,8 @@ class Simulation:
             RequestError: The scenario asks for what there is not.
             SimError: Something could not be started.
         """
-        logging.basicConfig(format="firmware-sim: %(message)s", level=logging.INFO)
+        logging.basicConfig(format="firmware-sim: %(message)s")
+        logging.getLogger("firmware_sim").setLevel(logging.INFO)  # not what libraries have to say
         if die_with_parent:
             stop_with_parent()
         with self._stack as stack:
