@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import socket
-import struct
 import subprocess
 import time
 
@@ -63,6 +61,9 @@ EVERY = 100
 VICTIMS = ("journal", "view", "analyzer-1")
 BURST = 30_000
 """More than the bus keeps for a node that takes nothing."""
+KERNEL_ROOM = 45_000
+"""More than the kernel keeps: 32,768 frames in a packet ring, 43,690 in a socket's buffer."""
+KERNEL_BURST = 60_000
 
 
 class RealBus:
@@ -93,11 +94,15 @@ def channel(bus):
     return bus.channel
 
 
+def levels(numbers):
+    return np.where(numbers % EVERY, 0, numbers)
+
+
 def send_frames(node, count):
     """Send so many frames, numbered on from those before."""
     for begin in range(node.sent, node.sent + count, CHUNK):
         numbers = np.arange(begin, min(begin + CHUNK, node.sent + count))
-        node.send(numbers, np.where(numbers % EVERY, 0, numbers))
+        node.send(numbers, levels(numbers))
         node.drain()
 
 
@@ -194,43 +199,6 @@ def test_every_frame_on_the_simulated_bus_is_delivered_or_counted(bench, bus, no
     assert mine["lost"] == can0["lost"], "the bus says otherwise"
 
 
-class KernelNode:
-    """A node of a CAN interface of the kernel's, with what it takes of `Node`."""
-
-    def __init__(self, channel):
-        self.socket = socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW)
-        self.socket.bind((channel,))
-        # It takes nothing itself.
-        self.socket.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FILTER, b"")
-        self.sent = 0
-
-    def send(self, numbers, levels):
-        for number, level in zip(numbers.tolist(), levels.tolist(), strict=True):
-            self.socket.send(struct.pack("=IB3xII", 256, 8, number, level))
-        self.sent += len(numbers)
-
-    def drain(self):
-        pass
-
-
-@pytest.fixture
-def vcan():
-    name = f"gwledger{os.getpid() % 1000}"
-    made = subprocess.run(
-        ["ip", "link", "add", "dev", name, "up", "type", "vcan"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if made.returncode:
-        assert "CAN_LAB" not in os.environ, made.stderr
-        pytest.skip(f"no vcan can be made ({made.stderr.strip()}); make test-socketcan has one")
-    node = KernelNode(name)
-    yield name, node
-    node.socket.close()
-    subprocess.run(["ip", "link", "delete", name], check=True)
-
-
 @pytest.mark.socketcan
 @pytest.mark.parametrize("tier", TIERS)
 def test_every_frame_in_the_kernel_is_delivered_or_counted(bench, vcan, amount, figure, tier):
@@ -251,11 +219,8 @@ def test_every_frame_in_the_kernel_is_delivered_or_counted(bench, vcan, amount, 
         flush(port)
         bench.settled(node.sent)
         with bench.halted("can0", "view"):
-            # Far from so long that they are taken for hung, also where all take turns on one slow
-            # processor.
-            until = time.monotonic() + 1
-            while time.monotonic() < until:
-                send_frames(node, CHUNK)
+            numbers = np.arange(node.sent, node.sent + KERNEL_BURST)
+            node.send(numbers, levels(numbers))
         status = bench.settled(node.sent)[0]
     stages = check(status["ledger"], node.sent, 2_000, rubbish)
     can0 = stages["can0"]
@@ -264,7 +229,7 @@ def test_every_frame_in_the_kernel_is_delivered_or_counted(bench, vcan, amount, 
         f" {can0['lost']:,} dropped by the kernel"
     )
     assert can0["notes"]["error frames"] == 0
-    # None where the machine is too slow to fill the kernel's buffer in the time.
-    assert can0["reasons"].get("kernel", 0) == can0["lost"]
+    assert can0["reasons"].keys() <= {"kernel", "driver"}
+    assert can0["lost"] == sum(can0["reasons"].values()) >= KERNEL_BURST - KERNEL_ROOM
     bench.end()
     assert bench.process.returncode == 0, bench.log
