@@ -33,6 +33,11 @@ def test_a_tree_of_nothing_needs_no_bytes():
     assert tree().need == 0
 
 
+def test_a_multiplexer_that_selects_nothing_is_no_part_of_a_tree():
+    assert not tree(switch("S", 0))
+    assert tree(switch("S", 0), byte("A", 1)).switches == ()
+
+
 def test_a_tree_needs_the_bytes_of_all_that_it_can_select():
     assert tree(byte("A", 3)).need == 4
     assert tree(switch("S", 0), byte("A", 5, "S", 1), byte("B", 2)).need == 6
