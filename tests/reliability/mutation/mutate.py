@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import ast
 import difflib
+import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -46,8 +47,8 @@ LIBRARIES = (
 
 OPTIONS = (
     # plain: or else pytest would load the project's modules itself, because it has a plugin.
-    "--assert=plain", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow",
-    "-o", "timeout=0", "-o", "faulthandler_timeout=0",
+    "--assert=plain", "--tb=native", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist",
+    "-m", "not slow", "-o", "timeout=0", "-o", "faulthandler_timeout=0",
     "-W", "ignore::pytest.PytestAssertRewriteWarning",
 )  # fmt: skip
 
@@ -200,6 +201,7 @@ def main() -> None:
     found = chosen(arguments)
     for library in LIBRARIES:
         importlib.import_module(library)
+    gc.freeze()  # or else each of the processes looks through all of them at its end
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     run(None, arguments.tests, 600)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
