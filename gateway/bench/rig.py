@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import fcntl
 import os
 import secrets
-import tempfile
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TextIO
 
 from gateway.bench.bench_file import BenchFile, StimulusConfig, can_sources
 from gateway.bench.choice import Choice
 from gateway.bench.errors import BenchError
 from gateway.bench.expression import Expression, parse_expression
+from gateway.bench.lock import locked
 from gateway.bench.observer import Observer
 from gateway.bench.sender import Sender
 from gateway.bench.simulated import placed
@@ -104,8 +101,7 @@ class Rig:
             BenchError: Something is missing, in use, or does not get ready.
         """
         with self._stack:
-            if self.choice.is_shared:
-                self._stack.enter_context(_lock(self.choice.name))
+            self._stack.enter_context(locked(self.choice))
             config = self._config
             if self.file.scenario is not None:
                 simulator = self._start_simulator(self.file.scenario)
@@ -267,25 +263,3 @@ class Rig:
         self._stack.callback(simulator.stop)
         simulator.start()
         return simulator
-
-
-def _lock(name: str) -> TextIO:
-    """Keep other runs off the bench called *name*, until what is returned is closed.
-
-    Raises:
-        BenchError: Another run has it.
-    """
-    folder = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-    path = folder / f"gateway-bench-{name.replace('/', '_')}.lock"
-    held = path.open("a+")
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        held.seek(0)
-        owner = held.read().strip()
-        held.close()
-        raise BenchError(f"--bench={name} is in use by process {owner or 'unknown'}") from None
-    held.truncate(0)
-    held.write(str(os.getpid()))
-    held.flush()
-    return held

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 import serial
@@ -76,7 +77,7 @@ class SimulatedInput:
         """See `Stimulus`."""
 
 
-class _WithRest:
+class _WithRest(ABC):
     """What can only be released by setting its value of rest."""
 
     device = ""
@@ -85,9 +86,9 @@ class _WithRest:
         self.rest = rest
         self._name = name
 
+    @abstractmethod
     def apply(self, value: float) -> int:
         """See `Stimulus`."""
-        raise NotImplementedError
 
     def release(self) -> int:
         """See `Stimulus`."""
@@ -95,7 +96,7 @@ class _WithRest:
             raise BenchError(f"release: {self._name} cannot be released; give it a `rest`")
         return self.apply(self.rest)
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most have nothing open
         """See `Stimulus`."""
 
 
