@@ -10,7 +10,8 @@ libraries loaded, so that it costs little more than the tests that fail; the cha
 handed to Python's import, and no file is touched.
 
 Prints a JSON object a line: ``{"module", "line", "was", "is", "outcome", "seconds"}``; the outcome
-is "killed", "timeout" (killed, too: it never ended) or "survived".
+is "killed", "timeout" (killed, too: it never ended), "survived", or "explained": not run, because
+`--explained` lists it among those that change nothing.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ import resource
 import signal
 import sys
 import time
+import tomllib
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,6 +84,7 @@ def compare(path: Path, original: str, code: str) -> Mutant:
 def mutants(path: Path) -> Iterator[Mutant]:
     """Yield every change of the module *path* that is one to Python."""
     import libcst as cst  # noqa: PLC0415
+    from libcst.metadata import WhitespaceInclusivePositionProvider  # noqa: PLC0415
     from mutmut.mutation.file_mutation import MutationVisitor  # noqa: PLC0415
     from mutmut.mutation.mutators import mutation_operators  # noqa: PLC0415
     from mutmut.mutation.pragma_handling import IgnoredCode  # noqa: PLC0415
@@ -92,11 +96,21 @@ def mutants(path: Path) -> Iterator[Mutant]:
             return not is_function and super()._skip_node_and_children(node)
 
     original = path.read_text()
+    starts = [0, *accumulate(map(len, original.splitlines(keepends=True)))]
     seen = {ast.dump(ast.parse(original))}
     changes = Changes(mutation_operators, IgnoredCode(set(), set(), set()))
-    module = cst.MetadataWrapper(cst.parse_module(original)).visit(changes)
+    wrapper = cst.MetadataWrapper(cst.parse_module(original))
+    places = wrapper.resolve(WhitespaceInclusivePositionProvider)
+    module = wrapper.visit(changes)
     for mutation in changes.mutations:
-        code = module.deep_replace(mutation.original_node, mutation.mutated_node).code
+        node, changed = mutation.original_node, mutation.mutated_node
+        if isinstance(node, cst.BaseStatement):  # which is indented
+            code = module.deep_replace(node, changed).code
+        else:  # a hundred times as fast
+            first, last = places[node].start, places[node].end
+            before = original[: starts[first.line - 1] + first.column]
+            after = original[starts[last.line - 1] + last.column :]
+            code = before + module.code_for_node(changed) + after
         tree = ast.dump(ast.parse(code))
         if tree not in seen:
             seen.add(tree)
@@ -189,6 +203,12 @@ def chosen(arguments: argparse.Namespace) -> list[Mutant]:
     return found
 
 
+def explained(file: Path) -> set[tuple[str, str, str]]:
+    """Return module, was and is of every change that *file* (survivors.toml) explains."""
+    groups = tomllib.loads(file.read_text())["survivor"]
+    return {(f"gateway.{group['module']}", *each) for group in groups for each in group["changes"]}
+
+
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser()
@@ -196,6 +216,7 @@ def main() -> None:
     parser.add_argument("tests", nargs="+", help="in the order in which they run: quick ones first")
     parser.add_argument("--sample", type=int, help="so many of the changes, always the same ones")
     parser.add_argument("--change", nargs=2, help="this change alone: what it was, what it becomes")
+    parser.add_argument("--explained", type=Path, help="the changes that need no run, as TOML")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at a time")
     arguments = parser.parse_args()
     found = chosen(arguments)
@@ -208,8 +229,15 @@ def main() -> None:
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(f"{len(found)} changes; the tests take {cpu_s:.1f} s", file=sys.stderr, flush=True)
 
+    known = explained(arguments.explained) if arguments.explained else set()
+
+    def outcome_of(mutant: Mutant) -> tuple[str, float]:
+        if (mutant.module, mutant.was, mutant.becomes) in known:
+            return "explained", 0.0
+        return run(mutant, arguments.tests, 3 * cpu_s + 5)
+
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        outcomes = pool.map(lambda mutant: run(mutant, arguments.tests, 3 * cpu_s + 5), found)
+        outcomes = pool.map(outcome_of, found)
         for mutant, (outcome, seconds) in zip(found, outcomes, strict=True):
             facts = mutant._asdict() | {"module": mutant.module, "is": mutant.becomes}
             del facts["path"], facts["code"], facts["becomes"]
