@@ -24,7 +24,7 @@ def as_double(value: Number) -> float:
     try:
         return float(value)
     except OverflowError:
-        return float("inf") if value > 0 else float("-inf")
+        return math.inf if value > 0 else -math.inf
 
 
 class Kind(IntEnum):
@@ -128,7 +128,7 @@ class Field:
         try:
             return raw * self.scale + self.offset
         except OverflowError:  # an integer of more than a thousand bits, times a float
-            return float("inf") if (raw > 0) == (self.scale > 0) else float("-inf")
+            return math.inf if (raw > 0) == (self.scale > 0) else -math.inf
 
     def read(self, payload: bytes) -> float:
         """The value in a payload that carries it; infinite where it is too great for a double."""
@@ -163,7 +163,7 @@ class Field:
         if isinstance(self.scale, int) and not self.identity:
             reach = max(map(abs, self.raw_range))
             inexact = max(reach, reach * abs(self.scale)) > _EXACT_IN_DOUBLE
-            if inexact or abs(self.offset) > _LARGEST or float(self.offset) != self.offset:
+            if inexact or as_double(self.offset) != self.offset:
                 return Kind.EXACT
         return Kind.UNSIGNED if self.length == 64 and not self.signed else Kind.LINEAR
 

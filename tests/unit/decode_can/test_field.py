@@ -105,6 +105,12 @@ def test_a_field_is_read_from_the_payload_that_carries_it(little_endian):
     assert nibble.read(payload) == (-8 if little_endian else 1)
 
 
+def test_the_bits_on_either_side_of_a_field_are_not_read():
+    assert field(2, 3).read(b"\xff") == 7
+    assert field(2, 3).read(b"\xe3") == 0
+    assert field(2, 3, signed=True).read(b"\xff") == -1
+
+
 def test_a_floating_point_field_is_read_in_its_size():
     for size, payload in ((16, "003c"), (32, "0000803f"), (64, "000000000000f03f")):
         made = field(8, size, floating=True, signed=True, scale=3, offset=-1)
@@ -166,6 +172,9 @@ def test_limits_are_wider_by_a_millionth_of_the_scale():
         pytest.param({"maximum": 254.0}, False, True, id="to 254"),
         pytest.param({"minimum": -254.0, "scale": -1}, True, False, id="upside down"),
         pytest.param({"maximum": -1.0, "scale": -1}, False, True, id="upside down, the maximum"),
+        pytest.param(
+            {"minimum": 0.0, "maximum": 0.0, "scale": 0}, False, False, id="always at its limits"
+        ),
         pytest.param({"length": 16, "floating": True}, True, True, id="infinity is a float"),
     ],
 )
