@@ -133,11 +133,9 @@ def unix_time(time_at: int, date_of: Callable[[Fields], tuple[bytes, bytes, byte
 
 
 def date_of_rmc(fields: Fields) -> tuple[bytes, bytes, bytes]:
-    """Return day, month and four-digit year of RMC's ``ddmmyy``, each empty where it is."""
+    """Return day, month and four-digit year of RMC's ``ddmmyy``; where it is empty, no day."""
     text = fields[9]
-    if not text:
-        return b"", b"", b""
-    if len(text) != 6:
+    if len(text) not in (0, 6):
         raise ValueError("got no date")
     # GPS began in 1980: two digits mean 1980 to 2079.
     century = b"19" if text[4:] >= b"80" else b"20"

@@ -48,6 +48,9 @@ MEANINGS = [
         "GPGLL,6005.071,N,02332.346,E,095559,A,D",
         {"GLL.latitude": 60.084517, "GLL.longitude": 23.539100, "GLL.time_of_day": 35759},
     ),
+    ("GPGLL,30.0,S,00015,W,,A", {"GLL.latitude": -0.5, "GLL.longitude": -0.25}),
+    ("GPGLL,6005.071,,02332.346,E,000000.5,A", {"GLL.longitude": 23.5391, "GLL.time_of_day": 0.5}),
+    ("GPGLL,,N,02332.346,,235960.5,A", {"GLL.time_of_day": 86400.5}),  # a leap second
     (
         "GNGNS,014035.00,4332.69262,S,17235.48549,E,RR,13,0.9,25.63,11.24,,",
         {
@@ -82,6 +85,7 @@ MEANINGS = [
     }),
     ("IIVPW,4.71,N,,", {"VPW.speed_parallel_to_wind": 4.71}),
     ("IIVPW,,,5.144444,M", {"VPW.speed_parallel_to_wind": 10.0}),
+    ("IIVHW,,,,,,,18.52,K", {"VHW.speed_through_water": 10.0}),
     ("VMVBW,12.3,-0.07,A,11.78,0.12,A", {
         "VBW.longitudinal_water_speed": 12.3, "VBW.transverse_water_speed": -0.07,
         "VBW.longitudinal_ground_speed": 11.78, "VBW.transverse_ground_speed": 0.12,
@@ -94,13 +98,18 @@ MEANINGS = [
     }),
     ("IIMWV,313,T,18.52,K,A", {"MWV.wind_angle_true": 313, "MWV.wind_speed_true": 10.0}),
     ("IIMWV,313,T,5.144444,M,A", {"MWV.wind_angle_true": 313, "MWV.wind_speed_true": 10.0}),
+    ("IIMWV,313,T,11.507794,S,A", {"MWV.wind_angle_true": 313, "MWV.wind_speed_true": 10.0}),
     ("IIMWD,200.1,T,198.3,M,08.16,N,04.20,M", {
         "MWD.wind_direction_true": 200.1, "MWD.wind_direction_magnetic": 198.3,
         "MWD.wind_speed": 8.16,
     }),
+    ("IIMWD,,,,,,,5.144444,M", {"MWD.wind_speed": 10.0}),
     ("IIVWR,039,L,08.10,N,04.17,M,,", {
         "VWR.wind_angle_relative": -39, "VWR.wind_speed_relative": 8.1,
     }),
+    ("IIVWT,,,,,5.144444,M,,", {"VWT.wind_speed_true": 10.0}),
+    ("IIVWR,039,,08.10,N,,,,", {"VWR.wind_speed_relative": 8.1}),
+    ("IIVWR,,L,08.10,N,,,,", {"VWR.wind_speed_relative": 8.1}),
     ("IIVWT,045,R,,,,,18.52,K", {"VWT.wind_angle_true": 45, "VWT.wind_speed_true": 10.0}),
     ("IIDBT,034.25,f,010.44,M,005.64,F", {"DBT.depth_below_transducer": 10.44}),
     ("IIDBT,100,f,,,,", {"DBT.depth_below_transducer": 30.48}),
@@ -109,6 +118,9 @@ MEANINGS = [
     ("SDDPT,2.4,-0.6,", {"DPT.depth_below_transducer": 2.4, "DPT.transducer_offset": -0.6}),
     ("HCHDG,98.3,0.5,E,12.6,W", {
         "HDG.heading_magnetic_sensor": 98.3, "HDG.deviation": 0.5, "HDG.variation": -12.6,
+    }),
+    ("HCHDG,98.3,0.5,W,12.6,E", {
+        "HDG.heading_magnetic_sensor": 98.3, "HDG.deviation": -0.5, "HDG.variation": 12.6,
     }),
     ("HCHDM,238.5,M", {"HDM.heading_magnetic": 238.5}),
     ("HEHDT,271.1,T", {"HDT.heading_true": 271.1}),
@@ -122,6 +134,7 @@ MEANINGS = [
     }),
     ("ERRPM,E,1,2418.2,10.5,A", {"RPM.engine_1_speed": 2418.2, "RPM.engine_1_pitch": 10.5}),
     ("ERRPM,S,0,310,,A", {"RPM.shaft_0_speed": 310}),
+    ("ERRPM,S,2,310,-8,A", {"RPM.shaft_2_speed": 310, "RPM.shaft_2_pitch": -8}),
     ("IIMTW,17.75,C", {"MTW.water_temperature": 17.75}),
     ("IIMTA,25.0,C", {"MTA.air_temperature": 25.0}),
     ("IIMHU,66.0,5.0,3.0,C", {"MHU.relative_humidity": 66.0, "MHU.dew_point": 3.0}),
@@ -132,19 +145,30 @@ MEANINGS = [
         "MDA.relative_humidity": 55.2, "MDA.dew_point": 10.8, "MDA.wind_direction_true": 132.3,
         "MDA.wind_direction_magnetic": 130.1, "MDA.wind_speed": 9.3,
     }),
+    ("WIMDA,29.92,I" + "," * 17 + "5.144444,M", {
+        "MDA.pressure": 1013.207589, "MDA.wind_speed": 10.0,
+    }),
     ("IIXDR,A,-2.5,D,PTCH,A,12.5,D,ROLL,C,19.5,C,AirTemp,P,1.0155,B,Barometer", {
         "XDR.pitch": -2.5, "XDR.roll": 12.5, "XDR.air_temperature": 19.5, "XDR.pressure": 1015.5,
     }),
+    ("IIXDR,A,,D,PTCH,A,12.5,D,ROLL", {"XDR.roll": 12.5}),
     ("IIXDR,P,101550,P,Baro,G,1,,OTHER", {"XDR.pressure": 1015.5}),
     ("GPRMB,A,0.66,L,003,004,4917.24,N,12309.57,W,001.3,052.5,000.5,V", {
         "RMB.cross_track_error": -0.66, "RMB.range_to_destination": 1.3,
         "RMB.bearing_to_destination_true": 52.5, "RMB.closing_speed": 0.5,
     }),
+    ("GPRMB,A,0.66,R" + "," * 10, {"RMB.cross_track_error": 0.66}),
+    ("GPRMC" + "," * 9 + ",003.1,E", {"RMC.variation": 3.1}),
     ("GPAPB,A,A,0.10,R,N,V,V,011,M,DEST,011.5,M,012.5,T", {
         "APB.cross_track_error": 0.1, "APB.bearing_to_destination_magnetic": 11.5,
         "APB.heading_to_steer_true": 12.5,
     }),
+    ("GPAPB,A,A,0.10,L,N,V,V,011,M,DEST,012.5,T,011.5,M", {
+        "APB.cross_track_error": -0.1, "APB.bearing_to_destination_true": 12.5,
+        "APB.heading_to_steer_magnetic": 11.5,
+    }),
     ("GPXTE,A,A,0.67,L,N", {"XTE.cross_track_error": -0.67}),
+    ("GPXTE,A,A,0.67,R,N", {"XTE.cross_track_error": 0.67}),
     ("GPBOD,099.3,T,105.6,M,POINTB,", {"BOD.bearing_true": 99.3, "BOD.bearing_magnetic": 105.6}),
     ("GPBWC,225444,4917.24,N,12309.57,W,051.9,T,031.6,M,001.3,N,004", {
         "BWC.bearing_true": 51.9, "BWC.bearing_magnetic": 31.6, "BWC.distance": 1.3,
@@ -154,6 +178,11 @@ MEANINGS = [
     }),
     ("GPWCV,2.3,N,WPT1,A", {"WCV.closing_speed": 2.3}),
     ("GPZDA,201530.00,04,07,2002,00,00", {"ZDA.time_of_day": 72930, "ZDA.unix_time": 1025813730}),
+    ("GPZDA,201530.00,04,07,,,", {"ZDA.time_of_day": 72930}),
+    ("GPZDA,,04,07,2002,,", {}),
+    ("GPRMC,000000,A,,,,,,,010180,,", {"RMC.time_of_day": 0, "RMC.unix_time": 315532800}),
+    ("GPRMC,000000,A,,,,,,,311279,,", {"RMC.time_of_day": 0, "RMC.unix_time": 3471206400}),
+    ("GPRMC,000001,A,,,,,,,,,", {"RMC.time_of_day": 1}),
 ]  # fmt: skip
 
 
@@ -185,34 +214,74 @@ def test_samples_carry_the_time_source_and_origin_that_they_were_read_with():
     assert sample.tolist() == (123, 271.1, table.resolve("boat.HDT.heading_true").index, 5, 0, 3)
 
 
+VOID = [
+    ("GPAPB,V,A,0.1,R,N,V,V,011,M,DEST,11,M,12,T",
+     "cross_track_error bearing_to_destination_magnetic heading_to_steer_true"),
+    ("GPAPB,V,A,0.1,R,N,V,V,011,M,DEST,11,T,12,M",
+     "cross_track_error bearing_to_destination_true heading_to_steer_magnetic"),
+    ("GPGLL,6005.071,N,02332.346,E,095559,V", "latitude longitude"),
+    ("GPGGA,095559,6005.071,N,02332.346,E,0,8,0.9,45,M,17,M,,",
+     "latitude longitude altitude geoid_separation"),
+    ("GNGNS,095559,6005.071,N,02332.346,E,NN,8,0.9,45,17,,",
+     "latitude longitude altitude geoid_separation"),
+    ("IIMWV,338,R,13.41,N,V", "wind_angle_relative wind_speed_relative"),
+    ("IIMWV,338,T,13.41,N,V", "wind_angle_true wind_speed_true"),
+    ("GPRMB,V,0.66,L,003,004,4917.24,N,12309.57,W,1.3,52.5,0.5,V",
+     "cross_track_error range_to_destination bearing_to_destination_true closing_speed"),
+    ("GPRMC,123519,V,4807.038,N,01131.000,W,22.4,84.4,230394,3.1,W",
+     "unix_time latitude longitude speed_over_ground course_over_ground_true"),
+    ("TIROT,-35.6,V", "rate_of_turn"),
+    ("ERRPM,E,1,2418.2,10.5,V", "engine_1_speed engine_1_pitch"),
+    ("IIRSA,10.5,A,-3.2,V", "rudder_angle_port"),
+    ("IIRSA,10.5,V,-3.2,A", "rudder_angle_starboard"),
+    ("HETHS,271.1,V", "heading_true"),
+    ("VMVBW,12.3,-0.07,V,11.78,0.12,A", "longitudinal_water_speed transverse_water_speed"),
+    ("VMVBW,12.3,-0.07,A,11.78,0.12,V", "longitudinal_ground_speed transverse_ground_speed"),
+    ("IIVTG,224,T,220,M,5.81,N,10.76,K,N",
+     "course_over_ground_true course_over_ground_magnetic speed_over_ground"),
+    ("GPXTE,V,A,0.67,L,N", "cross_track_error"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "names"), VOID, ids=[body for body, _ in VOID])
+def test_exactly_the_values_that_the_status_declares_void_are_invalid(nmea, sentence, body, names):
+    readings = nmea.feed(sentence(body))
+    invalid = {name for name, _, quality in readings if quality is Quality.INVALID}
+    assert invalid == {f"{body[2:5]}.{name}" for name in names.split()}
+
+
+def test_every_sentence_that_has_a_status_is_shown_above():
+    having = {kind for kind, quantities in SENTENCES.items() for each in quantities if each.void[1]}
+    assert {body[2:5] for body, _ in VOID} == having
+
+
+@pytest.mark.parametrize("void", ["NN", "N", "NNNN"])
+def test_a_gns_position_is_void_when_no_satellite_system_has_one(nmea, sentence, void):
+    fix = "GNGNS,,6005.071,N,02332.346,E,{},,,,,,"
+    assert {quality for *_, quality in nmea.feed(sentence(fix.format(void)))} == {Quality.INVALID}
+    valid = sentence(fix.format(void + "A"))
+    assert {quality for *_, quality in nmea.feed(valid)} == {Quality.GOOD}
+
+
 @pytest.mark.parametrize(
-    "body",
+    ("group", "name"),
     [
-        pytest.param("GPGLL,6005.071,N,02332.346,E,095559,V", id="GLL with status V"),
-        pytest.param("GPRMC,,V,6005.071,N,02332.346,E,,,,,", id="RMC with status V"),
-        pytest.param("GPGGA,,6005.071,N,02332.346,E,0,,,,M,,M,,", id="GGA with quality 0"),
-        pytest.param("GNGNS,,6005.071,N,02332.346,E,NN,,,,,,", id="GNS with every mode N"),
-        pytest.param("IIVTG,1,T,,,,,,,N", id="VTG with mode N"),
-        pytest.param("IIMWV,338,R,13.41,N,V", id="MWV with status V"),
+        ("A,-2.5,D,PTCH", "pitch"),
+        ("A,-2.5,D,Pitch", "pitch"),
+        ("A,-2.5,D,ROLL", "roll"),
+        ("A,-2.5,D,Heel", "roll"),
+        ("C,-2.5,C,AirTemp", "air_temperature"),
+        ("C,-2.5,C,TempAir", "air_temperature"),
+        ("C,-2.5,C,ENV_OUTAIR_T", "air_temperature"),
+        ("C,-2.5,C,ENV_OUTSIDE_T", "air_temperature"),
+        ("P,-250,P,Baro", "pressure"),
+        ("P,-0.0025,B,Barometer", "pressure"),
+        ("P,-250,P,ENV_ATMOS_P", "pressure"),
     ],
 )
-def test_a_void_value_is_delivered_as_invalid(nmea, sentence, body):
-    always_good = ("GGA.fix_quality", "GLL.time_of_day")
-    readings = [each for each in nmea.feed(sentence(body)) if each[0] not in always_good]
-    assert readings
-    assert {quality for _, _, quality in readings} == {Quality.INVALID}
-
-
-def test_one_valid_system_makes_a_gns_position_valid(nmea, sentence):
-    readings = nmea.feed(sentence("GNGNS,,6005.071,N,02332.346,E,NA,,,,,,"))
-    assert {quality for _, _, quality in readings} == {Quality.GOOD}
-
-
-def test_each_rudder_has_a_status_of_its_own(nmea, sentence):
-    assert nmea.feed(sentence("IIRSA,10.5,A,-3.2,V")) == [
-        ("RSA.rudder_angle_starboard", 10.5, Quality.GOOD),
-        ("RSA.rudder_angle_port", -3.2, Quality.INVALID),
-    ]
+def test_a_transducer_is_known_by_the_names_that_instruments_give_it(nmea, sentence, group, name):
+    ((heard, value, _),) = nmea.feed(sentence(f"IIXDR,{group}"))
+    assert (heard, value) == (f"XDR.{name}", pytest.approx(-2.5))
 
 
 def test_a_value_that_cannot_be_is_out_of_range(nmea, sentence):
@@ -234,10 +303,18 @@ def test_a_device_that_says_nan_is_heard_as_invalid(nmea, sentence):
         pytest.param("IIMWV,338,R,13.41,Q,A", id="a unit that does not exist"),
         pytest.param("GPGLL,6005.071,X,02332.346,E,,A", id="a hemisphere that does not exist"),
         pytest.param("GPGLL,6065.071,N,02332.346,E,,A", id="65 minutes of arc"),
+        pytest.param("GPGLL,6060,N,02332.346,E,,A", id="60 minutes of arc"),
+        pytest.param("GPGLL,6005.07.1,N,02332.346,E,,A", id="two points"),
         pytest.param("GPGLL,-6005.071,N,02332.346,E,,A", id="a sign before the degrees"),
         pytest.param("GPGLL,5,N,02332.346,E,,A", id="degrees without minutes"),
         pytest.param("IIVWR,039,Q,08.10,N,,,,", id="a side that does not exist"),
-        pytest.param("GPZDA,250000,,,,,", id="25 o'clock"),
+        pytest.param("IIXDR,A,2.5,X,PTCH", id="a transducer's unit that it cannot have"),
+        pytest.param("GPZDA,240000,,,,,", id="24 o'clock"),
+        pytest.param("GPZDA,126000,,,,,", id="60 minutes"),
+        pytest.param("GPZDA,120061,,,,,", id="61 seconds"),
+        pytest.param("GPZDA,-10000,,,,,", id="hours below zero"),
+        pytest.param("GPZDA,12-100,,,,,", id="minutes below zero"),
+        pytest.param("GPZDA,1200-1,,,,,", id="seconds below zero"),
         pytest.param("GPZDA,120000,31,02,2024,,", id="31 February"),
         pytest.param("GPRMC,120000,A,,,,,,,0101,,", id="a date of four digits"),
     ],
