@@ -17,7 +17,7 @@ from firmware_sim.section import Duration, Section, duration_ns
 
 _CONDITION = re.compile(
     r"\s*(?P<device>[\w-]+)\.(?P<name>[\w-]+(?:\.[\w-]+)?)\s*(?P<op>==|!=|<=|>=|<|>)"
-    r"\s*(?:'(?P<text>[^']*)'|(?P<number>[-+]?[\d.]+(?:[eE][-+]?\d+)?))\s*"
+    r"\s*(?:'(?P<text>[^']*)'|(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?))\s*"
 )
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "==": operator.eq,

@@ -169,6 +169,12 @@ def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(refused, kind, c
             id="no condition",
         ),
         pytest.param(
+            '[[fault]]\nkind="drop"\non="engine"\nwhen="wind.wind_speed > 1.2.3"',
+            "fault[0].when: got 'wind.wind_speed > 1.2.3', expected a condition: car.state == 'limp_home' "
+            "or car.ENGINE_TEMP > 120",
+            id="no number",
+        ),
+        pytest.param(
             '[[fault]]\nkind="drop"\non="engine"\nwhen="wind.speed > 3"',
             "fault[0].when: got 'wind.speed > 3', expected one of 'state', 'wind_speed', "
             "'wind_angle', 'depth', 'heading', after 'wind.'",
