@@ -170,8 +170,8 @@ def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(refused, kind, c
         ),
         pytest.param(
             '[[fault]]\nkind="drop"\non="engine"\nwhen="wind.wind_speed > 1.2.3"',
-            "fault[0].when: got 'wind.wind_speed > 1.2.3', expected a condition: car.state == 'limp_home' "
-            "or car.ENGINE_TEMP > 120",
+            "fault[0].when: got 'wind.wind_speed > 1.2.3', expected a condition: "
+            "car.state == 'limp_home' or car.ENGINE_TEMP > 120",
             id="no number",
         ),
         pytest.param(
