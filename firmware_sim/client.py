@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
 
 from firmware_sim import wire
 from firmware_sim.errors import BusError, BusNotRunning, WireError
+from firmware_sim.listener import names_after
 
 HANDSHAKE_TIMEOUT_S = 10.0
 """A bus answers at once; this only ends the wait for one whose process is stopped."""
@@ -57,7 +57,4 @@ def _receive(sock: socket.socket, size: int) -> bytes:
 
 def running_buses() -> list[str]:
     """Return the names of the buses on this machine (in this network namespace), sorted."""
-    prefix = "@" + wire.address("x")[1:-1]
-    lines = Path("/proc/net/unix").read_text().splitlines()[1:]
-    names = {line.split(prefix, 1)[1] for line in lines if prefix in line}
-    return sorted(names)
+    return names_after(wire.address("x")[:-1])

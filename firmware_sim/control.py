@@ -14,14 +14,12 @@ and ``"error"``, a line.
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import selectors
 import socket
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, get_args
 
@@ -31,6 +29,7 @@ from firmware_sim.errors import ControlError, RequestError
 from firmware_sim.explain import explained, listed, value_at
 from firmware_sim.faults.faults import Faults
 from firmware_sim.faults.kinds import KINDS, AnyFault, fault_keys
+from firmware_sim.listener import Listener, names_after
 from firmware_sim.rig import Rig
 
 LOG = logging.getLogger(__name__)
@@ -43,7 +42,6 @@ ANSWER_TIMEOUT_S = 10.0
 
 LONGEST_LINE = 1 << 20
 _READ_BYTES = 1 << 16
-_BACKLOG = 16
 
 
 class _Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="do"):
@@ -112,7 +110,7 @@ class ControlServer:
         self._rig = rig
         self._faults = faults
         self._selector = selector
-        self._listener: socket.socket | None = None
+        self._listener: Listener | None = None
         self._clients: set[_Client] = set()
 
     def __enter__(self) -> Self:
@@ -121,17 +119,10 @@ class ControlServer:
         Raises:
             ControlError: Another process has it.
         """
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        try:
-            listener.bind(ADDRESS + self.name)
-        except OSError as error:
-            listener.close()
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise ControlError(f"another scenario is controlled as {self.name!r}") from None
-        listener.listen(_BACKLOG)
-        self._listener = listener
-        self._selector.register(listener, selectors.EVENT_READ, self._accept)
+        taken = ControlError(f"another scenario is controlled as {self.name!r}")
+        self._listener = Listener(
+            ADDRESS + self.name, f"control {self.name}", self._selector, self._join, taken
+        )
         return self
 
     def __exit__(
@@ -143,7 +134,6 @@ class ControlServer:
         for client in tuple(self._clients):
             self._drop(client)
         if self._listener is not None:
-            self._selector.unregister(self._listener)
             self._listener.close()
             self._listener = None
 
@@ -171,16 +161,7 @@ class ControlServer:
                 return {"effects": self._faults.clear(request.id)}
         return {}
 
-    def _accept(self, _events: int) -> None:
-        assert self._listener is not None  # noqa: S101 - registered only while it is open
-        try:
-            sock, _ = self._listener.accept()
-        except BlockingIOError:
-            return  # it gave up before we looked
-        except OSError as error:
-            LOG.warning("control %s: nobody can join: %s", self.name, error.strerror)
-            return
-        sock.setblocking(False)
+    def _join(self, sock: socket.socket) -> None:
         client = _Client(sock)
         self._clients.add(client)
         self._selector.register(
@@ -258,10 +239,7 @@ def ask(name: str, request: dict[str, Any]) -> dict[str, Any]:
 
 def running_scenarios() -> list[str]:
     """Return the control names on this machine (in this network namespace), sorted."""
-    prefix = "@" + ADDRESS[1:]
-    lines = Path("/proc/net/unix").read_text().splitlines()[1:]
-    # The connections to it have its name, too.
-    return sorted({line.split(prefix, 1)[1] for line in lines if prefix in line})
+    return names_after(ADDRESS)
 
 
 def only_scenario() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import select
 import selectors
@@ -17,13 +16,13 @@ from typing import Self
 from firmware_sim import wire
 from firmware_sim.bus import MAILBOX_FRAMES, Bus, Node
 from firmware_sim.errors import BusNameTaken, WireError
+from firmware_sim.listener import Listener
 
 LOG = logging.getLogger(__name__)
 
 READ_BYTES = 1 << 16
 """The most that is read from one node before the others have their turn."""
 
-_BACKLOG = 128
 _BLOCKS_PER_WRITE = 64
 
 OnReady = Callable[[int], None]
@@ -52,7 +51,7 @@ class BusServer:
         self.bus = bus
         self._selector = selector
         self._clock_ns = clock_ns
-        self._listener: socket.socket | None = None
+        self._listener: Listener | None = None
         self._links: set[_Link] = set()
         # A little more: the part of a record that is left over from the last time.
         self._buffer = memoryview(bytearray(READ_BYTES + wire.RECORD_SIZE))
@@ -65,17 +64,11 @@ class BusServer:
         Raises:
             BusNameTaken: Another process has a bus of this name.
         """
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        try:
-            listener.bind(wire.address(self.bus.name))
-        except OSError as error:
-            listener.close()
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise BusNameTaken(f"another process already runs a bus {self.bus.name!r}") from None
-        listener.listen(_BACKLOG)
-        self._listener = listener
-        self._selector.register(listener, selectors.EVENT_READ, self._accept)
+        name = self.bus.name
+        taken = BusNameTaken(f"another process already runs a bus {name!r}")
+        self._listener = Listener(
+            wire.address(name), f"bus {name}", self._selector, self._join, taken
+        )
         return self
 
     def __exit__(
@@ -87,7 +80,6 @@ class BusServer:
         for link in tuple(self._links):
             self._drop(link)
         if self._listener is not None:
-            self._selector.unregister(self._listener)
             self._listener.close()
             self._listener = None
 
@@ -125,16 +117,7 @@ class BusServer:
     def _holds(self, link: _Link) -> bool:
         return self.bus.holds(link.node) if link.node else self.bus.blocked
 
-    def _accept(self, _events: int) -> None:
-        assert self._listener is not None  # noqa: S101 - registered only while it is open
-        try:
-            sock, _ = self._listener.accept()
-        except BlockingIOError:
-            return  # it gave up before we looked
-        except OSError as error:
-            LOG.warning("bus %s: a node cannot join: %s", self.bus.name, error.strerror)
-            return
-        sock.setblocking(False)
+    def _join(self, sock: socket.socket) -> None:
         link = _Link(sock)
         link.on_ready = lambda events: self._serve(link, events)
         self._links.add(link)
