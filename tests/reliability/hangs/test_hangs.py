@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 HEARTBEAT_S = 5.0
 """`ProcessSpec.heartbeat_timeout_s`."""
@@ -118,7 +118,7 @@ def by_name(status):
 
 def stop(bench, names):
     """Stop processes, wait until each was noticed and runs again; return the longest of both."""
-    before = by_name(bench.until(lambda _: True)[0])
+    before = by_name(bench.answer())
     began = time.monotonic()
     for name in names:
         os.kill(before[name]["pid"], signal.SIGSTOP)
@@ -144,11 +144,11 @@ def stop(bench, names):
 def test_whoever_is_stopped_is_noticed_and_started_again(bench, amount, limit, figure):
     bench.start()
     bench.running()
-    everybody = list(by_name(bench.status()))
+    everybody = list(by_name(bench.answer()))
     # All at once, then each by itself.
     victims = [everybody, *([each] for each in random.sample(everybody, len(everybody)))]
     told, back = zip(*(stop(bench, names) for names in victims[: amount(1, 100)]), strict=True)
-    others = bench.status()
+    others = bench.answer()
     assert all(each["received"] == each["delivered"] + each["lost"] for each in others["ledger"])
     figure(f"{len(told)} times stopped: noticed within {max(told):.1f} s, back {max(back):.1f} s")
     assert max(told) < limit(2 * HEARTBEAT_S)
@@ -165,9 +165,7 @@ def test_one_that_is_stopped_with_a_lock_in_its_hands_holds_nobody_for_long(benc
     began = time.monotonic()
     slowest = 0
     while "can0 hangs" not in bench.log:
-        since = time.monotonic()
-        assert bench.status() is not None, "the supervisor hangs, too"
-        slowest = max(slowest, time.monotonic() - since)
+        slowest = max(slowest, bench.until(lambda _: True, what="an answer")[1])
         assert time.monotonic() - began < limit(2 * HEARTBEAT_S)
     told = time.monotonic() - began
     bench.until(lambda status: by_name(status)["can0"]["restarts"])
@@ -181,11 +179,11 @@ def test_one_that_is_stopped_with_a_lock_in_its_hands_holds_nobody_for_long(benc
 def test_stop_ends_within_seven_seconds_though_everybody_hangs(bench, limit, figure):
     bench.start()
     bench.running()
-    for process in bench.status()["processes"]:
+    for process in bench.answer()["processes"]:
         os.kill(process["pid"], signal.SIGSTOP)
     took = bench.end()
     figure(f"stop after {took:.1f} s with everybody hanging")
-    assert took < limit(7, slack=2)
+    assert took < limit(7, slack=4)
     assert bench.process.returncode == 3
     assert "did not stop in time and had to be killed: can0, analyzer-0" in bench.log
 
@@ -196,13 +194,13 @@ def test_one_that_cannot_be_killed_starves_the_watchdog_and_does_not_hold_up_the
 ):
     bench.start(command=HELD, NOTIFY_SOCKET=manager.address, WATCHDOG_USEC="1000000")
     bench.running()
-    assert manager.fed_within(10)
+    assert manager.fed_within(60)
     (bench.folder / "hang").write_text("unkillable")
     bench.until(lambda _: "can0 hangs" in bench.log)
     manager.forget()
     assert not manager.fed_within(2)
     took = bench.end()
     figure(f"the watchdog starves by one that cannot be killed, and stop ends after {took:.1f} s")
-    assert took < limit(7, slack=2)
+    assert took < limit(7, slack=4)
     assert bench.process.returncode == 3
     assert "can0 cannot be killed; it is left behind" in bench.log

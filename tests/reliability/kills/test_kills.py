@@ -141,12 +141,12 @@ class Kills:
         self._is_live = random.choice((False, True))
         self._bench.start(*["--live"] * self._is_live)
         self._bench.running()
-        self._started = dict.fromkeys(by_name(self._bench.status()), time.monotonic())
+        self._started = dict.fromkeys(by_name(self._bench.answer()), time.monotonic())
         self._gap(self._started, began)
 
     def some(self):
         """Kill some processes at once, and wait until all of them work again."""
-        before = by_name(self._bench.until(lambda _: True)[0])
+        before = by_name(self._bench.answer())
         healthy = self._healthy()
         names = random.sample(healthy, min(len(healthy), random.choice((1, 1, 1, 2, 3, 9))))
         began = time.monotonic()
@@ -155,7 +155,7 @@ class Kills:
         self.count += len(names)
         untold, away = set(names), dict.fromkeys(names)
         while away:
-            status = self._bench.until(lambda _: True)[0]
+            status = self._bench.answer()
             took = time.monotonic() - began
             assert adds_up(status)
             for name, process in by_name(status).items():
@@ -171,7 +171,7 @@ class Kills:
                     elif count > away[name]:
                         del away[name]
                         self.back.append(took)
-            assert took < 30, f"{away} not back; {status}; {self._bench.log}"
+            assert took < 60, f"{away} not back; {status}; {self._bench.log}"
         if not self._is_live:  # or else the view shows the log
             assert all(f"{name} ended (killed by SIGKILL)" in self._bench.log for name in names)
         self._gap(names, began)
@@ -214,10 +214,10 @@ def settled(status):
     return all(each["waiting"] == 0 for each in status["ledger"])
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_whoever_is_killed_comes_back_and_nothing_is_lost(bench, feed, amount, limit, figure):
     total = amount(short=20, long=1_000)
-    kills = Kills(bench, limit(IN_FLIGHT_S))
+    kills = Kills(bench, limit(IN_FLIGHT_S, slack=4))
     kills.start()
     while kills.count < total:
         if random.random() < 0.1 or kills.count == total - 1:
@@ -260,7 +260,7 @@ def test_whoever_is_killed_comes_back_and_nothing_is_lost(bench, feed, amount, l
     assert "every stage adds up" in bench.printed
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.usefixtures("feed")
 def test_a_gateway_killed_at_any_moment_can_be_started_at_once(bench, amount, limit, figure):
     cycles = amount(short=3, long=250)

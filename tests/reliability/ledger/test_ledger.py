@@ -1,7 +1,6 @@
 """A million numbered frames on a hard way: each of them is delivered, or counted with a reason."""
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -167,7 +166,7 @@ def test_every_frame_on_the_simulated_bus_is_delivered_or_counted(bench, bus, no
         with bench.slowed("analyzer-0"):
             send_frames(node, quarter)
         for victim in VICTIMS:
-            os.kill(bench.pid_of(victim), signal.SIGKILL)
+            bench.kill_process(victim)
             send_frames(node, quarter // 3)
         flush(port)
         safe = node.sent
@@ -214,7 +213,7 @@ def test_every_frame_in_the_kernel_is_delivered_or_counted(bench, vcan, amount, 
         with bench.slowed("analyzer-0"):
             send_frames(node, count // 4)
         for victim in VICTIMS:
-            os.kill(bench.pid_of(victim), signal.SIGKILL)
+            bench.kill_process(victim)
             send_frames(node, count // 12)
         flush(port)
         bench.settled(node.sent)

@@ -11,11 +11,12 @@ import pytest
 
 from firmware_sim.testing import running, unique_name
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 CONFIG = """
 [gateway]
 name = "car"
+ring_capacity = 32768
 
 [analyzers]
 count = 2
@@ -51,6 +52,13 @@ SHARE = 0.1
 
 GROWTH_MB = 64
 """What a process may take to work off a whole ring at once. What comes in is gigabytes."""
+
+RING_FULL = 30_000
+"""Samples that wait for the analyzers when the ring has no room for what is read at once."""
+MOST_UNDER_WAY = 50_000
+"""Frames that were sent and not judged yet: half as many as the ring has samples, and what the bus
+and its sockets keep. Where nobody is held back there are more in a second or two.
+"""
 
 WAITS = "patience_s = 3600.0\n"
 DOES_NOT = "queue = 4096\npatience_s = 0.0\n"
@@ -90,6 +98,11 @@ def memory_mb(pids, what):
     }
 
 
+def stages(status, what):
+    """Return a number of the stages in which the analyzers take samples."""
+    return [each[what] for each in status["ledger"] if "> analyzer-" in each["stage"]]
+
+
 @pytest.fixture
 def flooded(bench, make_node):
     """Start the gateway on a bus of a kind, and the flood."""
@@ -118,10 +131,12 @@ def flooded(bench, make_node):
 def test_overload_is_held_back_or_counted_and_passes(bench, flooded, amount, figure, kind):
     node, flood = flooded(kind)
     usual = flood.rate(1)
-    pids = [each["pid"] for each in bench.status()["processes"]]
+    pids = [each["pid"] for each in bench.answer()["processes"]]
     before = memory_mb(pids, "VmRSS")
     with bench.slowed("analyzer-0", "analyzer-1", share=SHARE):
+        bench.until(lambda s: max(stages(s, "waiting")) > RING_FULL, what="an overload")
         during = flood.rate(amount(short=2, long=60))
+        under_way = node.sent - max(stages(bench.answer(), "delivered")) / 2
     flood.end()
 
     status, took = bench.settled(node.sent)
@@ -133,7 +148,7 @@ def test_overload_is_held_back_or_counted_and_passes(bench, flooded, amount, fig
         f" and counted, {grown:.0f} MB more memory, all worked off {took:.1f} s later"
     )
     assert grown < GROWTH_MB
-    assert can0["lost"] == 0 if kind == WAITS else can0["lost"] > node.sent * 0.9
+    assert can0["lost"] == 0 if kind == WAITS else can0["lost"] > 0
     assert all(each["restarts"] == 0 for each in status["processes"])
 
     events = bench.events()
@@ -142,7 +157,7 @@ def test_overload_is_held_back_or_counted_and_passes(bench, flooded, amount, fig
     assert [each["event"] for each in events] == ["raised", "cleared"] * len(raised)
     if kind == WAITS:
         assert raised == list(range(EVERY, node.sent, EVERY))
-        assert during < usual
+        assert under_way < MOST_UNDER_WAY
     bench.end()
     assert bench.process.returncode == 0, bench.log
     assert "every stage adds up" in bench.printed

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import random
-import signal
 import threading
 import time
 from pathlib import Path
@@ -176,7 +175,7 @@ def disturb(bench, port, clock):
     """Do one thing that happens to a gateway in the field; return what it was."""
     what = random.choice(("kill", "halt", "unplug", "rubbish", "clock"))
     if what == "kill":
-        os.kill(bench.pid_of(random.choice(VICTIMS)), signal.SIGKILL)
+        bench.kill_process(random.choice(VICTIMS))
     elif what == "halt":
         with bench.halted("analyzer-2"):
             pause(0.3)
@@ -207,7 +206,7 @@ def test_a_day_leaves_the_gateway_as_it_was(bench, traffic, amount, figure):
             disturbances += 1
             next_fault = now + random.uniform(0, 2 * FAULT_EVERY_S)
         if now >= next_look:
-            watch.look(bench.until(lambda _: True)[0])
+            watch.look(bench.answer())
             next_look = now + seconds / 200
         pause(0.2)
     traffic.end()
