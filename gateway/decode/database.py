@@ -192,7 +192,7 @@ def _unreadable(path: Path, text: str, known: str | None) -> DatabaseError:
         rest = (match[2] or "").partition(">>!<<")[2].strip()
         got = repr(rest.split("\n")[0]) if rest else "nothing that makes sense"
         return DatabaseError(path, match[1], got, f"{known} syntax")
-    return DatabaseError(path, "", " ".join(text.split()), f"a {known} file that means something")
+    return DatabaseError(path, "", " ".join(text.split()), f"{known} with a meaning")
 
 
 def _group_rule(database: Any) -> Any:  # noqa: ANN401

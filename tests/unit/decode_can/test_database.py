@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from gateway.decode.database import FrameDatabase, format_id, parameter_group
@@ -41,16 +43,152 @@ def test_several_files_are_one_database(tmp_path, can):
     ]
 
 
+KCD = (
+    '<NetworkDefinition xmlns="http://kayak.2codeornot2code.org/1.0"><Document/>'
+    '<Bus name="b"><Message id="0x11" name="K" length="2">{}</Message></Bus></NetworkDefinition>'
+)
+
+
 def test_other_formats_that_cantools_reads_are_read(tmp_path):
     path = tmp_path / "a.kcd"
     path.write_text(
-        '<NetworkDefinition xmlns="http://kayak.2codeornot2code.org/1.0"><Document/>'
-        '<Bus name="b"><Message id="0x11" name="K" length="2">'
-        '<Signal name="S" offset="8"><Value slope="0.5" unit="V"/></Signal></Message></Bus>'
-        "</NetworkDefinition>"
+        KCD.format('<Signal name="S" offset="8"><Value slope="0.5" unit="V"/></Signal>')
     )
     (signal,) = FrameDatabase.load([path]).register(SignalTable(), "can0")
     assert (signal.message, signal.name, signal.unit) == ("K", "S", "V")
+
+
+def signal_line(facts: str, name: str = "S", kind: str = "") -> str:
+    return f' SG_ {name} {kind}: {facts} "" E'
+
+
+def test_a_message_is_as_its_database_says(tmp_path, can):
+    path = can.write_dbc(
+        tmp_path / "a.dbc",
+        f"BO_ {EXTENDED | 0x1ABCDE} Wide: 12 E",
+        ' SG_ LITTLE : 3|11@1- (0.5,-40) [-40|87.5] "degC" E',
+        ' SG_ BIG : 53|9@0+ (2.0,1.0) [0|0] "" E',
+        "BO_ 5 Narrow: 3 E",
+    )
+    wide, narrow = FrameDatabase.load([path]).messages
+    assert (wide.name, wide.can_id, wide.length) == ("Wide", EXTENDED | 0x1ABCDE, 12)
+    assert (narrow.name, narrow.can_id, narrow.length) == ("Narrow", 5, 3)
+    assert (wide.by_group, narrow.by_group, narrow.fields) == (False, False, ())
+    little, big = wide.fields
+    assert little.little_endian is True
+    assert (little.name, little.start, little.length, little.signed) == ("LITTLE", 3, 11, True)
+    assert (little.scale, little.offset, little.unit) == (0.5, -40, "degC")
+    assert (little.minimum, little.maximum) == (-40.0, 87.5)
+    assert big.little_endian is False
+    assert (big.name, big.start, big.length, big.signed) == ("BIG", 50, 9, False)
+    assert (big.scale, big.offset, big.unit) == (2, 1, "")
+    assert isinstance(big.scale, int)
+    assert isinstance(big.offset, int)
+    assert (big.minimum, big.maximum) == (None, None)
+    for field in wide.fields:
+        assert (field.floating, field.is_switch, field.reserves) == (False, False, False)
+        assert (field.switch, field.switch_values) == (None, ())
+
+
+def test_a_multiplexer_and_what_it_selects_are_as_the_database_says(decoding):
+    made = decoding(
+        "BO_ 1 M: 8 E",
+        signal_line("0|8@1+ (1,0) [0|0]", "MODE", "M "),
+        signal_line("8|8@1+ (1,0) [0|0]", "A", "m3 "),
+        signal_line("16|8@1+ (1,0) [0|0]", "B", "m7 "),
+    )
+    mode, a, b = made.database.messages[0].fields
+    assert (mode.is_switch, mode.switch, mode.switch_values) == (True, None, ())
+    assert (a.is_switch, a.switch, a.switch_values) == (False, "MODE", (3,))
+    assert (b.is_switch, b.switch, b.switch_values) == (False, "MODE", (7,))
+
+
+@pytest.mark.parametrize(
+    ("declared", "limits"),
+    [
+        ("[0|0]", (None, None)),
+        ("[0|1]", (0.0, 1.0)),
+        ("[-1|0]", (-1.0, 0.0)),
+        ("[0.5|0.5]", (0.5, 0.5)),
+        ("[1|1]", (1.0, 1.0)),
+        ("[5|-5]", (None, None)),
+        ("[-1e999|1e999]", (None, None)),
+        ("[-1e999|5]", (None, 5.0)),
+        ("[5|1e999]", (5.0, None)),
+    ],
+)
+def test_a_range_is_two_limits_unless_it_says_nothing(decoding, declared, limits):
+    made = decoding("BO_ 1 M: 8 E", signal_line(f"0|8@1+ (1,0) {declared}"))
+    (field,) = made.database.messages[0].fields
+    assert (field.minimum, field.maximum) == limits
+    assert not isinstance(field.minimum, int)
+    assert not isinstance(field.maximum, int)
+
+
+def test_one_limit_alone_is_one(tmp_path):
+    path = tmp_path / "a.kcd"
+    signals = "".join(
+        f'<Signal name="S{offset}" offset="{offset}" length="8"><Value {limit}="0"/></Signal>'
+        for offset, limit in ((0, "min"), (8, "max"))
+    )
+    path.write_text(KCD.format(signals))
+    first, second = FrameDatabase.load([path]).messages[0].fields
+    assert (first.minimum, first.maximum) == (0.0, None)
+    assert (second.minimum, second.maximum) == (None, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("written", "scale", "offset"),
+    [
+        ("(1.0,0.0)", int, int),
+        ("(1,0.5)", int, float),
+        ("(0.5,1)", float, int),
+        ("(1e3,-1e3)", int, int),
+    ],
+)
+def test_whole_scales_and_offsets_are_integers(decoding, written, scale, offset):
+    made = decoding("BO_ 1 M: 8 E", signal_line(f"0|8@1+ {written} [0|0]"))
+    (field,) = made.database.messages[0].fields
+    assert isinstance(field.offset, offset)
+    assert field.offset == float(written.strip("()").split(",")[1])
+    assert field.scale == float(written.strip("()").split(",")[0])
+    if scale is int and offset is int:
+        assert isinstance(field.scale, int)
+
+
+def test_a_float_is_scaled_by_a_float(decoding):
+    made = decoding(
+        "BO_ 1 M: 8 E", signal_line("0|32@1- (2,3) [0|0]"), "SIG_VALTYPE_ 1 S : 1;"
+    )  # fmt: skip
+    (field,) = made.database.messages[0].fields
+    assert field.floating is True
+    assert (field.scale, field.offset) == (2, 3)
+    assert made.values(1, b"\0\0\x80\x3f\0\0\0\0") == {"S": 5.0}
+
+
+def test_letters_that_windows_does_not_know_are_replaced(tmp_path, can):
+    path = can.write_dbc(tmp_path / "a.dbc", ONE[0], ONE[1].replace("km/h", "XX"))
+    path.write_bytes(path.read_bytes().replace(b"XX", b"\x81\xb0"))
+    (signal,) = FrameDatabase.load([path]).register(SignalTable(), "can0")
+    assert signal.unit == "\ufffd°"
+
+
+def test_a_format_is_known_by_its_suffix_in_capitals_or_not(tmp_path, can):
+    for name in ("a.dbc", "a.DBC", "a.Dbc"):
+        path = can.write_dbc(tmp_path / name, *ONE, "BO_ two")
+        assert told(path).endswith("got 'two', expected DBC syntax")
+
+
+def test_a_format_of_no_known_suffix_is_found_out(tmp_path, can):
+    (message,) = FrameDatabase.load([can.write_dbc(tmp_path / "a.txt", *ONE)]).messages
+    assert message.name == "One"
+
+
+def test_a_suffix_that_says_another_format_is_believed(tmp_path, can):
+    path = can.write_dbc(tmp_path / "a.kcd", *ONE)
+    assert told(path) == (
+        f"{path}: got syntax error: line 1, column 0, expected KCD with a meaning"
+    )
 
 
 def told(*paths) -> str:
@@ -77,10 +215,81 @@ def test_a_syntax_error_is_shown_with_its_place(tmp_path, can):
     assert told(path) == f"{path}: line 7, column 5: got 'two', expected DBC syntax"
 
 
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        pytest.param(
+            ["BO_ 1 M: 8 E", signal_line("0|8@1+ (1,0 [0|0]")],
+            "line 6, column 22: got '[0|0] \"\" E', expected DBC syntax",
+            id="the rest of the line",
+        ),
+        pytest.param(["\1 "], "line 5, column 1: got '\\x01', expected DBC syntax", id="no token"),
+        pytest.param(
+            ["BO_ 1 M: 8 E", ' SG_ S : 0|8@1+ (1,0) [0|0] "V'],
+            "line 6, column 29: got '\"V', expected DBC syntax",
+            id="quotes that stay open",
+        ),
+        pytest.param(
+            ["BO_ 4096 M: 8 E"],
+            "got Standard frame id 0x1000 is more than 11 bits in message M.,"
+            " expected DBC with a meaning",
+            id="an id of too many bits",
+        ),
+        pytest.param(
+            ["BO_ 1 M: 8 E", signal_line("0|60@1+ (1,0) [0|0]", kind="M ")],
+            "M.S: got a multiplexer integer of 60 bits, expected an integer of at most 57 bits",
+            id="a long multiplexer",
+        ),
+        pytest.param(
+            [
+                "BO_ 1 M: 8 E",
+                signal_line("0|32@1- (1,0) [0|0]", kind="M "),
+                "SIG_VALTYPE_ 1 S : 1;",
+            ],
+            "M.S: got a multiplexer float of 32 bits, expected an integer of at most 57 bits",
+            id="a multiplexer of floating point",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(tmp_path, can, lines, expected):
+    path = can.write_dbc(tmp_path / "a.dbc", *lines)
+    assert told(path) == f"{path}: {expected}"
+
+
+def test_a_multiplexer_of_57_bits_is_taken(decoding):
+    made = decoding(
+        "BO_ 1 M: 8 E",
+        signal_line("0|57@1+ (1,0) [0|0]", "MODE", "M "),
+        signal_line("57|7@1+ (1,0) [0|0]", "A", "m5 "),
+    )
+    assert made.values(1, (5 | 9 << 57).to_bytes(8, "little")) == {"MODE": 5, "A": 9}
+
+
+def test_a_description_of_diagnostics_is_told_to_be_one(tmp_path):
+    path = tmp_path / "a.cdd"
+    path.write_text(
+        '<?xml version="1.0"?><CANDELA dtdvers="9.1.101"><ECUDOC>'
+        "<DATATYPES/><ECU><VAR/></ECU></ECUDOC></CANDELA>"
+    )
+    assert told(path) == (
+        f"{path}: got a diagnostics description,"
+        " expected a signal database (DBC, KCD, SYM or ARXML)"
+    )
+
+
+def test_nothing_is_printed_of_a_broken_database(tmp_path, can, capfd, monkeypatch):
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest's own would take it
+    told(can.write_dbc(tmp_path / "a.dbc", *ONE, "BO_ 1 Other: 8 ECU"))
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_file_in_no_known_format_is_told_so(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(bytes(range(256)))
-    assert "got a file in none of the known formats, expected a signal database" in told(path)
+    assert told(path) == (
+        f"{path}: got a file in none of the known formats,"
+        " expected a signal database (DBC, KCD, SYM or ARXML)"
+    )
 
 
 def test_an_empty_file_is_told_so(tmp_path):
@@ -89,11 +298,6 @@ def test_an_empty_file_is_told_so(tmp_path):
     assert told(path).endswith(
         "line 1, column 1: got nothing that makes sense, expected DBC syntax"
     )
-
-
-def test_an_id_of_too_many_bits_is_told(tmp_path, can):
-    path = can.write_dbc(tmp_path / "a.dbc", "BO_ 4096 M: 8 ECU")
-    assert "Standard frame id 0x1000 is more than 11 bits in message M" in told(path)
 
 
 def test_one_id_with_two_meanings_is_told_with_both_files(tmp_path, can):
@@ -127,7 +331,8 @@ def test_a_float_of_a_size_that_does_not_exist_is_told(tmp_path, can):
 
 
 def test_ids_are_written_as_candump_writes_them():
-    assert [format_id(i) for i in (1, 0x7FF, EXTENDED | 1)] == ["001", "7FF", "00000001"]
+    ids = (1, 0x7FF, EXTENDED | 1, EXTENDED | 0x1FFFFFFF)
+    assert [format_id(can_id) for can_id in ids] == ["001", "7FF", "00000001", "1FFFFFFF"]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +341,8 @@ def test_ids_are_written_as_candump_writes_them():
         pytest.param(0x18FEF100, 0x00FEF100, id="broadcast"),
         pytest.param(0x0CEA21F9, 0x00EA0000, id="addressed"),
         pytest.param(0x09F80102, 0x01F80100, id="data page 1"),
+        pytest.param(0x1FEF2103, 0x03EF0000, id="the last addressed"),
+        pytest.param(0x00F02103, 0x00F02100, id="the first broadcast"),
     ],
 )
 def test_a_parameter_group_has_no_priority_no_source_and_no_destination(can_id, group):
@@ -200,3 +407,49 @@ def test_without_any_mark_ids_are_matched_exactly(decoding):
 def test_a_standard_id_never_stands_for_a_group(decoding):
     made = decoding(*messages(0x0000FE, 0x18FEF1FE))
     assert made.database.find(0x003) is None
+
+
+@pytest.mark.parametrize(
+    ("protocol", "grouped"),
+    [("J1939", True), ("j1939", True), ("NMEA2000", True), ("CANopen", False), ("", False)],
+)
+def test_a_database_of_a_protocol_with_groups_is_one_of_groups(decoding, protocol, grouped):
+    made = decoding(
+        *messages(0x18FEF103, 0x18FEF203),
+        "BO_ 5 Narrow: 8 E",
+        'BA_DEF_ "ProtocolType" STRING ;',
+        'BA_DEF_DEF_ "ProtocolType" "";',
+        f'BA_ "ProtocolType" "{protocol}";',
+    )
+    assert names(made, 0x18FEF177) == ["M18FEF103" if grouped else None]
+    assert [message.by_group for message in made.database.messages] == [grouped, grouped, False]
+
+
+@pytest.mark.parametrize(("bits", "reserves"), [(1, False), (2, True), (16, True)])
+def test_integers_of_a_group_reserve_their_highest_values(decoding, bits, reserves):
+    line = signal_line(f"0|{bits}@1+ (1,0) [0|0]")
+    made = decoding(f"BO_ {EXTENDED | 0x18FEF1FE} M: 8 E", line, "BO_ 5 Narrow: 8 E", line)
+    grouped, plain = (message.fields[0] for message in made.database.messages)
+    assert grouped.reserves is reserves
+    assert plain.reserves is False
+
+
+def test_floats_reserve_nothing(decoding):
+    can_id = EXTENDED | 0x18FEF1FE
+    made = decoding(
+        f"BO_ {can_id} M: 8 E", signal_line("0|32@1- (1,0) [0|0]"), f"SIG_VALTYPE_ {can_id} S : 1;"
+    )
+    assert made.database.messages[0].fields[0].reserves is False
+
+
+def test_a_message_of_the_null_address_is_that_of_its_group_beside_a_senders(decoding):
+    ids = (0x18FEF1FE, 0x18FEF100, 0x18FEF101)
+    for order in (ids, ids[::-1]):
+        made = decoding(*messages(*order), *marked(*order))
+        assert names(made, 0x18FEF102, 0x18FEF100) == ["M18FEF1FE", "M18FEF100"]
+
+
+def test_a_group_with_three_senders_layouts_says_nothing_of_a_fourth(decoding):
+    ids = (0x18FEF100, 0x18FEF101, 0x18FEF102)
+    made = decoding(*messages(*ids), *marked(*ids))
+    assert names(made, 0x18FEF103) == [None]

@@ -219,6 +219,7 @@ def test_the_highest_raw_values_of_a_field_that_reserves_them_are_none(facts, pr
         pytest.param({"scale": 0.5}, 127, [254, 255], id="up to the greatest"),
         pytest.param({"scale": 0.5}, 128, [], id="beyond the greatest"),
         pytest.param({"scale": 2}, 3, [], id="between two"),
+        pytest.param({"scale": 2}, 0, [0], id="doubled"),
         pytest.param({"scale": 2, "offset": 1}, 3, [1], id="doubled and moved"),
         pytest.param({"scale": 2, "offset": -6, "length": 2}, 0, [3], id="the last one"),
         pytest.param({"scale": 0.25, "length": 2}, 0, [0, 1, 2, 3], id="all of them"),
