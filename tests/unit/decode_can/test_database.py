@@ -265,6 +265,7 @@ def test_a_multiplexer_of_57_bits_is_taken(decoding):
     assert made.values(1, (5 | 9 << 57).to_bytes(8, "little")) == {"MODE": 5, "A": 9}
 
 
+@pytest.mark.filterwarnings("ignore:cantools.database.diagnostics")
 def test_a_description_of_diagnostics_is_told_to_be_one(tmp_path):
     path = tmp_path / "a.cdd"
     path.write_text(
