@@ -60,7 +60,7 @@ def write_function(node: Node, source: int, origin: int, *, whole: bool) -> Deco
         return written[node]
 
     def tails(signal: int, quality: Quality) -> bytes:
-        sample = np.zeros(1, SAMPLE)
+        sample = np.zeros((), SAMPLE)
         sample["signal"], sample["source"] = signal, source
         sample["quality"], sample["origin"] = quality, origin
         return sample.tobytes()[_TAIL:]

@@ -183,6 +183,16 @@ def test_a_signal_in_nine_bytes_is_read_whole(decoding):
     assert made.values(5, payload) == {"S": float(5 - 2**62)}
 
 
+def test_several_signals_in_nine_bytes_are_told_apart(decoding):
+    made = decoding(
+        "BO_ 5 M: 20 ECU",
+        ' SG_ ONE : 1|64@1+ (1,0) [0|0] "" ECU',
+        ' SG_ TWO : 73|64@1+ (1,0) [0|0] "" ECU',
+    )
+    payload = (3 << 1 | 7 << 73).to_bytes(20, "little")
+    assert made.values(5, payload) == {"ONE": 3.0, "TWO": 7.0}
+
+
 def test_a_wide_signal_is_judged_by_its_range_and_left_out_of_a_short_frame(decoding):
     made = decoding(
         "BO_ 6 M: 20 ECU",
