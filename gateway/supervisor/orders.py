@@ -91,7 +91,7 @@ class Orders:
         self._ticket += 1
         order = {"ticket": self._ticket, "transmit": name, "values": values, "asked_ns": asked_ns}
         try:
-            self._pairs[bus.source.name][0].send(json.dumps(order, ensure_ascii=False).encode())
+            self._pairs[bus.source.name][0].send(json.dumps(order).encode())
         except OSError:  # its buffer is full: it hangs, or is being started again
             reply(_answer(name, Outcome.REFUSED, "the transmitter does not take requests"))
             return

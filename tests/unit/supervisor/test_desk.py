@@ -166,6 +166,11 @@ def test_an_order_goes_to_the_transmitter_with_the_time_at_which_it_was_asked_fo
     assert answer_to(caller) is None
 
 
+def test_a_name_that_no_encoding_has_is_passed_on_like_any_other(bench):
+    bench.send(values={"\ud800": 1})
+    assert bench.order()["values"] == {"\ud800": 1}
+
+
 def test_nobody_can_ask_in_the_future(bench):
     bench.send(asked_ns=bench.clock.monotonic_ns() + NS_PER_S)
     assert bench.order()["asked_ns"] == bench.clock.monotonic_ns()
