@@ -47,14 +47,14 @@ class Rule:
     signal: Signal
     source: int
     condition: Condition
-    low: float = -math.inf
-    high: float = math.inf
-    deadband: float = 0.0
-    stale_after_ns: int = 0
-    on_delay_ns: int = 0
-    off_delay_ns: int = 0
-    severity: str = "warning"
-    message: str = ""
+    low: float
+    high: float
+    deadband: float
+    stale_after_ns: int
+    on_delay_ns: int
+    off_delay_ns: int
+    severity: str
+    message: str
 
     @property
     def clear_low(self) -> float:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gateway.analysis.engine import Engine
+from gateway.clock import NS_PER_S
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,13 @@ def test_only_ticks_of_its_own_source_show_a_signals_silence(rule, samples):
 )  # fmt: skip
 def test_when_the_time_line_steps_back_silence_is_still_noticed(heard, story, reported):
     assert heard(story, stale_after=2) == reported
+
+
+def test_a_step_back_in_a_quiet_batch_of_its_own_is_seen_too(rule, samples):
+    engine = Engine([rule(stale_after=20)])
+    for story in ("0:1", "9:1 1:tick"):
+        assert len(engine.feed(samples(story))) == 0
+    assert engine.feed(samples("21:tick"))["t_ns"].tolist() == [21 * NS_PER_S]
 
 
 def test_the_events_carry_the_last_valid_value_and_the_one_that_ended_the_silence(rule, samples):

@@ -152,6 +152,7 @@ MEANINGS = [
         "XDR.pitch": -2.5, "XDR.roll": 12.5, "XDR.air_temperature": 19.5, "XDR.pressure": 1015.5,
     }),
     ("IIXDR,A,,D,PTCH,A,12.5,D,ROLL", {"XDR.roll": 12.5}),
+    ("IIXDR,G,1,,A,U,5,PTCH,X", {}),  # the first one's name, not an angle's kind
     ("IIXDR,P,101550,P,Baro,G,1,,OTHER", {"XDR.pressure": 1015.5}),
     ("GPRMB,A,0.66,L,003,004,4917.24,N,12309.57,W,001.3,052.5,000.5,V", {
         "RMB.cross_track_error": -0.66, "RMB.range_to_destination": 1.3,
