@@ -5,7 +5,7 @@ two signals, the second of which can leave its range, reads
 
     def decode(t, b, o, n):
         le0, = little(b, o + 0)
-        v1 = (((le0 >> 16 & 255) ^ 128) - 128) * 0.5 + (-40)
+        v1 = (((le0 >> 16 & 255) ^ 128) - 128) * 0.5 + -40
         return pack(t, (le0 & 65535) * 0.25, g0, t, v1, g1 if -40.0 <= v1 <= 20.0 else b1)
 
 where *t* is the time, *b* and *o* the bytes and the place in them at which the payload begins,
@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from gateway.decode.can_field import FLOAT_CODES, Field, Number, as_double
+from gateway.decode.can_field import FLOAT_CODES, Field, as_double
 from gateway.decode.can_tree import Node
 from gateway.record import SAMPLE, Quality
 
@@ -141,20 +141,16 @@ def _value(field: Field, number: int, scope: dict[str, Any]) -> str:
         value = f"float_{code}({value}.to_bytes({field.length // 8}, 'little'))[0]"
     if field.identity:
         return value
-    value = f"{value} * {_literal(field.scale)}"
+    value = f"{value} * {field.scale!r}"
     # Adding 0 may be left out unless it turns -0.0 into 0.0.
     if field.offset != 0 or field.floating or field.scale < 0:
-        value = f"{value} + {_literal(field.offset)}"
+        value = f"{value} + {field.offset!r}"
     if (
         not field.floating
         and max(abs(field.value(raw)) for raw in field.raw_range) > _NEAR_OVERFLOW
     ):
         value = f"double({value})"
     return value
-
-
-def _literal(number: Number) -> str:
-    return f"({number!r})" if number < 0 else repr(number)
 
 
 def _word(field: Field) -> str:
