@@ -258,7 +258,7 @@ def only_scenario() -> str:
 def _parsed(line: bytes) -> Request:
     try:
         document = msgspec.json.decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise RequestError("request", repr(line[:80].decode(errors="replace")), "JSON") from None
     try:
         request: Request = msgspec.convert(document, Request)

@@ -39,7 +39,7 @@ class ScenarioError(SimError):
         self.got = got
         self.expected = expected
         place = f"{file}: {where}" if where else str(file)
-        super().__init__(f"{place}: got {got}, expected {expected}")
+        super().__init__(_line(f"{place}: got {got}, expected {expected}"))
 
 
 class BusError(SimError):
@@ -79,8 +79,13 @@ class RequestError(SimError):
         self.where = where
         self.got = got
         self.expected = expected
-        super().__init__(f"{where}: got {got}, expected {expected}" if where else expected)
+        super().__init__(_line(f"{where}: got {got}, expected {expected}" if where else expected))
 
 
 class ControlError(SimError):
     """There is no running scenario to ask, or it does not answer."""
+
+
+def _line(text: str) -> str:
+    """Return *text* on one line, whatever is in the keys and names that it quotes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -13,9 +13,12 @@ Keys = Callable[[str], Iterable[str]]
 
 _AT = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.+)`")
-_UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _PATTERN = re.compile(r"matching regex '(.+)'")
 _EXPECTED = re.compile(r"Expected (.+?)(?:, got .+)?", re.DOTALL)
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_LONGEST = 60
+_HUGE_BITS = 128
 
 
 class Explanation(NamedTuple):
@@ -44,17 +47,29 @@ def explained(
         return Explanation(where, "nothing", tags(where) or "a value")
     if unknown := _UNKNOWN.fullmatch(what):
         known = listed(keys(path))
-        return Explanation(_join(path, unknown[1]), "an unknown key", f"one of {known}")
+        key = unknown[1] if _BARE_KEY.fullmatch(unknown[1]) else repr(unknown[1])
+        return Explanation(_join(path, key), "an unknown key", f"one of {known}")
     value = value_at(document, path)
     if choice := tags(path):
-        return Explanation(path, repr(value), choice)
+        return Explanation(path, shown(value), choice)
     if pattern := _PATTERN.search(what):
-        return Explanation(path, repr(value), IN_WORDS[pattern[1]])
+        return Explanation(path, shown(value), IN_WORDS[pattern[1].replace(r"\\", "\\")])
     if "RFC3339" in what:
-        return Explanation(path, repr(value), "a date and time: 2026-07-05T14:00:00Z")
+        return Explanation(path, shown(value), "a date and time: 2026-07-05T14:00:00Z")
+    if what == "Number out of range":
+        return Explanation(path, shown(value), "a number that a float can hold")
     expected = _EXPECTED.fullmatch(what)
-    shown = repr(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
-    return Explanation(path, shown, expected[1].replace("`", "") if expected else what)
+    return Explanation(path, shown(value), expected[1].replace("`", "") if expected else what)
+
+
+def shown(value: object) -> str:
+    """Return *value* as a person wrote it, on one line, cut where it would be long."""
+    if isinstance(value, int) and value.bit_length() > _HUGE_BITS:
+        return "a huge integer"  # which str() may refuse
+    if not isinstance(value, str | int | float):
+        return f"a {type(value).__name__}"  # tables in tables in tables have no end
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 def listed(names: Iterable[str]) -> str:

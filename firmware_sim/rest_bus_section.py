@@ -15,7 +15,7 @@ from msgspec import Meta, field
 from firmware_sim.devices.generators import Generator, constant
 from firmware_sim.devices.protection import DataIdMode, Kind, Protection
 from firmware_sim.errors import RequestError
-from firmware_sim.explain import explained, listed
+from firmware_sim.explain import explained, listed, shown
 from firmware_sim.generator_sections import (
     GENERATORS,
     GeneratorSection,
@@ -206,7 +206,7 @@ def _generator(value: object, message: Message, signal: str, name: str, seed: st
     if isinstance(value, int | float):
         return constant(value)
     if not isinstance(value, dict):
-        raise RequestError(where, repr(value), "a number or a table")
+        raise RequestError(where, shown(value), "a number or a table")
     section = _converted(where, value, GeneratorSection)
 
     def load(recording: RecordingSection) -> Points:

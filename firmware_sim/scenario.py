@@ -16,7 +16,7 @@ from firmware_sim.errors import RequestError, ScenarioError
 from firmware_sim.explain import explained, listed, value_at
 from firmware_sim.faults.kinds import KINDS, AnyFault, fault_keys
 from firmware_sim.rest_bus_section import RestBusSection
-from firmware_sim.section import Name, OnBus, OnPort, Section
+from firmware_sim.section import Name, OnBus, OnPort, Section, Seed
 from firmware_sim.serial_sections import (
     FramedSensorSection,
     ModbusSlaveSection,
@@ -37,7 +37,7 @@ class ScenarioSection(Section, frozen=True, kw_only=True):
             at its own.
     """
 
-    seed: int = 0
+    seed: Seed = 0
     ports: str | None = None
     gather_ms: Annotated[float, Meta(ge=0, le=1_000)] = 0
 

@@ -7,10 +7,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-NAME = r"^[A-Za-z0-9_-]{1,32}$"
+# Not $: it also matches before a line feed at the end.
+NAME = r"^[A-Za-z0-9_-]{1,32}\Z"
 NAME_IN_WORDS = "1 to 32 letters, digits, '_' or '-'"
 
-DURATION = r"^[0-9]+([.][0-9]+)?(us|ms|s|min|h)$"
+DURATION = r"^[0-9]{1,9}([.][0-9]{1,9})?(us|ms|s|min|h)\Z"
 DURATION_IN_WORDS = "a time such as '10s', '250ms' or '1.5min'"
 
 IN_WORDS = {NAME: NAME_IN_WORDS, DURATION: DURATION_IN_WORDS}
@@ -18,6 +19,7 @@ IN_WORDS = {NAME: NAME_IN_WORDS, DURATION: DURATION_IN_WORDS}
 
 Name = Annotated[str, Meta(pattern=NAME)]
 Positive = Annotated[int, Meta(gt=0)]
+Seed = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 Duration = Annotated[str, Meta(pattern=DURATION)]
 
 _UNITS_NS = {"us": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9}

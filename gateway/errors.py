@@ -43,7 +43,11 @@ class InputError(GatewayError):
         self.got = got
         self.expected = expected
         place = f"{file}: {where}" if where else str(file)
-        super().__init__(f"{place}: got {got}, expected {expected}")
+        text = f"{place}: got {got}, expected {expected}"
+        # On one line, whatever is in the keys and names that it quotes.
+        super().__init__(
+            "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+        )
 
 
 class ConfigError(InputError):

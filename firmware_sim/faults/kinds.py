@@ -7,7 +7,7 @@ from typing import Annotated, Literal, get_args
 from msgspec import Meta, field
 
 from firmware_sim.errors import RequestError
-from firmware_sim.section import Duration, Section
+from firmware_sim.section import Duration, Section, Seed
 
 Share = Annotated[float, Meta(gt=0, le=1)]
 Rate = Annotated[float, Meta(gt=0, le=1e6)]
@@ -28,7 +28,7 @@ class FaultSection(Section, frozen=True, kw_only=True, tag_field="kind"):
     at: Duration | None = None
     when: str | None = None
     for_: Duration | None = field(default=None, name="for")
-    seed: int | None = None
+    seed: Seed | None = None
 
     @property
     def kind(self) -> str:

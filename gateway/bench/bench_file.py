@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import string
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -34,6 +36,8 @@ Hex = Annotated[
     Meta(pattern=r"^([0-9A-Fa-f]{2} ?)+\Z", description="bytes in hexadecimal, such as '22 F1 95'"),
 ]
 _SHORT = 0x7FF
+_WIDE = re.compile(r"\d{4}")
+"""A width or precision of thousands: text that fills the memory."""
 
 
 class StimulusConfig(Section, frozen=True, kw_only=True):
@@ -85,11 +89,21 @@ class StimulusConfig(Section, frozen=True, kw_only=True):
         if self.input is not None and "." not in self.input:
             raise FieldError("input", as_toml(self.input), "DEVICE.INPUT, such as car.ENGINE_TEMP")
         for key, text in (("command", self.command or ""), *(("program", t) for t in self.program)):
-            try:
-                text.format(value=0.0)
-            except (ValueError, LookupError, AttributeError):
+            if not _takes_value(text):
                 expected = "text in which {value} stands for the value"
-                raise FieldError(key, as_toml(text), expected) from None
+                raise FieldError(key, as_toml(text), expected)
+
+
+def _takes_value(text: str) -> bool:
+    """Whether `str.format` makes something of *text* with a value, and nothing endless."""
+    try:
+        fields = string.Formatter().parse(text)
+        if any(_WIDE.search(f"{name}{form}") for _, name, form, _ in fields):
+            return False
+        text.format(value=0.0)
+    except (ValueError, LookupError, AttributeError, TypeError):
+        return False
+    return True
 
 
 class IsoTpConfig(Section, frozen=True, kw_only=True):
@@ -216,6 +230,8 @@ def _document(path: Path) -> dict[str, Any]:
         document = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise ConfigError(path, "", why_not(error), "a bench file") from None
+    except RecursionError:
+        raise ConfigError(path, "", "lists in lists in lists ...", "TOML") from None
     except ValueError as error:  # not UTF-8, or not TOML
         raise ConfigError(path, "", "text that is not TOML", f"TOML ({error})") from None
     stimuli = document.get("set")

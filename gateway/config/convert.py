@@ -157,7 +157,7 @@ def _to_item(raw: object, kind: object, key: str, number: int, report: Report) -
 
 def _to_duration(kind: type, raw: object) -> Duration:
     if kind is not Duration or not isinstance(raw, str):
-        raise TypeError(raw)
+        raise TypeError(type(raw).__name__)  # not the value itself, which str() may refuse
     return Duration.parse(raw)
 
 

@@ -97,6 +97,19 @@ version = "22 F1 95"
             'gateway = "car.toml"\nisotp = {e = {request = 1, response = 2, version = "xy"}}',
             "isotp.e.version: got 'xy', expected bytes in hexadecimal",
         ),
+        pytest.param("a = " + "[" * 100_000, "got lists in lists in lists ...", id="nested"),
+        *(
+            pytest.param(
+                f'gateway = "car.toml"\n[set]\n"a" = {{ program = ["psu", "{{{field}}}"] }}',
+                "expected text in which {value} stands for the value",
+                id=why,
+            )
+            for field, why in (
+                ("value:9999999999", "a width that fills the memory"),
+                ("value:.99999999f", "a precision that fills the memory"),
+                ("value[0]", "an item of a number"),
+            )
+        ),
     ],
 )
 def test_a_wrong_file_is_told_in_a_line(load, text, message):

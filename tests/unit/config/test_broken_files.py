@@ -368,6 +368,16 @@ DURATIONS = [
         CAN + RULE + f"stale_after = '{'9' * 400}s'\n",
         f'rule "hot".stale_after: got \'{"9" * 56}..., expected {DURATION}',
     ),
+    case(
+        "a duration that is a number of thousands of digits",
+        CAN + RULE + f"stale_after = 0x{'f' * 5_000}\n",
+        f'rule "hot".stale_after: got a huge integer, expected {DURATION}',
+    ),
+    case(
+        "a duration that is tables without end",
+        CAN + RULE + f"stale_after{'.a' * 2_000} = 1\n",
+        f'rule "hot".stale_after: got a table, expected {DURATION}',
+    ),
 ]
 
 TOGETHER = [

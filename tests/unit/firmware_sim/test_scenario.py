@@ -166,6 +166,73 @@ def test_an_empty_scenario_has_nothing_in_it(scenario):
             "device[1].rate: got 0, expected int >= 1",
             id="no rate",
         ),
+        pytest.param(
+            "a = " + "[" * 100_000,
+            "got a number of thousands of digits, or lists in lists in lists ..., expected TOML",
+            id="lists nested without end",
+        ),
+        pytest.param(
+            "a = " + "9" * 5_000,
+            "got a number of thousands of digits, or lists in lists in lists ..., expected TOML",
+            id="a number of thousands of digits",
+        ),
+        pytest.param(
+            "[[bus]]\nname = 0x" + "f" * 5_000,
+            "bus[0].name: got a huge integer, expected str",
+            id="a number of thousands of digits in hexadecimal",
+        ),
+        pytest.param(
+            "[[bus]]\nname='a'\nqueue = 0x" + "f" * 5_000,
+            "bus[0].queue: got a huge integer, expected int <= 16777216",
+            id="a whole number that is too large to be shown",
+        ),
+        pytest.param(
+            "[[bus]]\nname='a'\npatience_s = 0x" + "f" * 5_000,
+            "bus[0].patience_s: got a huge integer, expected a number that a float can hold",
+            id="a number that no float can hold",
+        ),
+        pytest.param(
+            "[scenario]\nseed = 0x" + "f" * 5_000,
+            "scenario.seed: got a huge integer, expected int <= 9223372036854775807",
+            id="a seed of thousands of digits",
+        ),
+        pytest.param(
+            "[[device]]\nname='a'\ntype" + ".a" * 2_000 + " = 1",
+            "device[0].type: got a dict, expected one of 'f1-car', 'gps', 'slcan', 'load', "
+            "'framed-sensor', 'modbus-slave', 'process', 'rest-bus', 'wind'",
+            id="tables nested without end",
+        ),
+        pytest.param(
+            "[[bus]]\nname='" + "a " * 500 + "'",
+            "bus[0].name: got '" + "a " * 28 + "..., expected 1 to 32 letters, digits, '_' or '-'",
+            id="a text of a thousand characters",
+        ),
+        pytest.param(
+            '[[bus]]\nname="a\\n"',
+            "bus[0].name: got 'a\\n', expected 1 to 32 letters, digits, '_' or '-'",
+            id="a name that ends with a line feed",
+        ),
+        pytest.param(
+            '[scenario]\n"a\\nb" = 1',
+            "scenario.'a\\nb': got an unknown key, expected one of 'seed', 'ports', 'gather_ms'",
+            id="a key with a line feed",
+        ),
+        pytest.param(
+            '[scenario]\n"" = 1',
+            "scenario.'': got an unknown key, expected one of 'seed', 'ports', 'gather_ms'",
+            id="an empty key",
+        ),
+        pytest.param(
+            "[[step]]\nat = '" + "9" * 400 + "s'",
+            "step[0].at: got '" + "9" * 56 + "..., expected a time such as '10s', '250ms' or "
+            "'1.5min'",
+            id="a time of hundreds of digits",
+        ),
+        pytest.param(
+            '[[step]]\nat = "5s\\n"',
+            "step[0].at: got '5s\\n', expected a time such as '10s', '250ms' or '1.5min'",
+            id="a time that ends with a line feed",
+        ),
     ],
 )
 def test_a_wrong_scenario_is_refused_in_one_line(scenario, text, line):
@@ -178,3 +245,11 @@ def test_a_wrong_scenario_is_refused_in_one_line(scenario, text, line):
 def test_a_scenario_that_is_not_there_is_refused_in_one_line(tmp_path):
     with pytest.raises(ScenarioError, match="got no such file or directory, expected a scenario"):
         load_scenario(tmp_path / "absent.toml")
+
+
+def test_what_a_running_scenario_refuses_is_one_line_whatever_its_names_are(scenario):
+    file = scenario(CAR + '[[device]]\nname="s"\ntype="rest-bus"\nbus="can0"\ndbc="a\\nb.dbc"')
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(file)
+    assert str(caught.value).startswith(f"{file}: device[1].dbc: got no such file or directory: ")
+    assert "\n" not in str(caught.value)

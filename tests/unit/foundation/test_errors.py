@@ -27,6 +27,12 @@ def test_an_input_error_is_one_line_that_names_file_place_found_and_expected():
     assert error.expected == "an integer from 1 to 64"
 
 
+def test_an_input_error_is_one_line_whatever_it_quotes():
+    error = ConfigError("car.toml", 'rule "a"', "'b\nc\u2028°'", "a name")
+    assert str(error) == "car.toml: rule \"a\": got 'b\\nc\\u2028°', expected a name"
+    assert error.got == "'b\nc\u2028°'"
+
+
 def test_an_error_about_a_whole_file_names_no_place():
     error = RecordingError(Path("logs/drive.log"), "", "no such file", "a recording")
     assert str(error) == "logs/drive.log: got no such file, expected a recording"

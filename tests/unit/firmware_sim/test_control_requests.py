@@ -1,0 +1,51 @@
+"""Requests that make no sense: answered with a line, and the simulator goes on."""
+
+import selectors
+
+import pytest
+
+from firmware_sim.control import ControlServer
+from firmware_sim.faults.faults import Faults
+from firmware_sim.rig import Rig
+from firmware_sim.schedule import Schedule
+
+
+@pytest.fixture
+def obey():
+    rig = Rig(Schedule())
+    with selectors.DefaultSelector() as selector:
+        yield ControlServer("test", rig, Faults(rig, 1), selector).obey
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        pytest.param(b'{"do": 1', "request: got '{\"do\": 1', expected JSON", id="no JSON"),
+        pytest.param(
+            b'{"d\xae": 1}',
+            "request: got '{\"d\N{REPLACEMENT CHARACTER}\": 1}', expected JSON",
+            id="no UTF-8",
+        ),
+        pytest.param(
+            b"[" * 100_000, f"request: got '{'[' * 80}', expected JSON", id="nested without end"
+        ),
+        pytest.param(
+            b'{"do": "reset", "device": "a\\nb"}',
+            "device: got 'a\\nb', expected none, for there is no device",
+            id="a name of two lines",
+        ),
+        pytest.param(
+            b'{"do": "clear", "i\\nd": 1}',
+            "'i\\nd': got an unknown key, expected one of 'do', 'id'",
+            id="a key of two lines",
+        ),
+        pytest.param(
+            b'{"do": ' + b'{"a":' * 900 + b"1" + b"}" * 901,
+            "do: got a dict, expected one of 'state', 'set', 'release', 'reset', 'inject', 'clear'",
+            id="tables in tables",
+        ),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_answered_with_one_line(obey, line, error):
+    assert obey(line) == {"ok": False, "error": error}
+    assert obey(b'{"do": "clear"}')["ok"]
