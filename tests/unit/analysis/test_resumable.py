@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.analysis.engine import Engine
 from gateway.analysis.resumable import ResumableEngine
+from gateway.analysis.state import RULE_STATE
 from gateway.analysis.states import RuleState
 from gateway.record import ALARM, SAMPLE
 
@@ -111,6 +112,11 @@ def test_positions_with_gaps_are_passed_over_where_they_were_judged(make, sample
     after, _ = make(memory)
     alarms = after.feed(story, 1, np.array([10, 20, 30]))
     assert alarms["order"].tolist() == [30]
+
+
+def test_what_a_rule_remembers_takes_32_bytes_and_every_number_in_it_lies_aligned():
+    assert RULE_STATE.itemsize == 32
+    assert all(offset % field.alignment == 0 for field, offset in RULE_STATE.fields.values())
 
 
 def test_without_samples_or_rules_there_is_nothing_to_say(make, samples):
