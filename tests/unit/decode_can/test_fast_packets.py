@@ -152,6 +152,15 @@ def test_4096_packets_may_be_open_at_a_time():
     assert counters.lost == {"fast_packet": 1}
 
 
+@pytest.mark.parametrize("length", [9, 20])
+def test_a_frame_of_more_than_eight_bytes_is_no_part_of_a_packet(decoding, can, length):
+    made = decoding(*DBC)
+    names = ["SID", "ALTITUDE", "TAIL"] if length == 20 else ["SID"]
+    found = decoded(made, can.make_frames([(SENDER, PAYLOAD[:length])] * 2))
+    assert [(t, name) for t, name, _ in found] == [(t, name) for t in (0, 1) for name in names]
+    assert made.counters.lost == {}
+
+
 @pytest.mark.parametrize(
     ("can_id", "length", "expected"),
     [
