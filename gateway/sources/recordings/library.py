@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import can
 
@@ -17,6 +18,7 @@ from gateway.errors import RecordingError
 from gateway.record import Frames, Origin
 from gateway.sources.can_message import Row, frame_row, frames_of
 from gateway.sources.recordings.base import Recording
+from gateway.sources.recordings.blf import BlfReader
 from gateway.sources.recordings.text import open_file
 
 SUFFIXES = frozenset({".asc", ".blf", ".trc", ".csv", ".db", ".mf4"})
@@ -95,7 +97,7 @@ class LibraryRecording(Recording):
             # Told here because BLFReader leaves the file open when it does not like it.
             raise RecordingError(self.path, "byte 0", "no header", expected)
         try:
-            reader: can.io.generic.MessageReader = can.LogReader(str(self.path))
+            reader = _reader(self.path)
         except Exception as error:  # noqa: BLE001 - the readers raise all sorts of things
             got = _said(error)
             raise RecordingError(self.path, "", got, expected) from None
@@ -120,6 +122,14 @@ class LibraryRecording(Recording):
             if len(rows) == _CHUNK:
                 return True
         return False
+
+
+def _reader(path: Path) -> can.io.generic.MessageReader:
+    if not path.name.lower().endswith((".blf", ".blf.gz")):
+        reader: can.io.generic.MessageReader = can.LogReader(str(path))
+        return reader
+    packed = path.suffix.lower() == ".gz"
+    return BlfReader(cast("BinaryIO", gzip.open(path)) if packed else path)
 
 
 def to_ns(seconds: float) -> int:
@@ -156,6 +166,6 @@ def _take_start_ns(reader: object) -> int:
 
 def _missing_bytes(reader: object, path: Path) -> int:
     """Return how many bytes a .blf lacks of what its header says; its reader does not look."""
-    if not isinstance(reader, can.BLFReader):
+    if not isinstance(reader, can.BLFReader) or path.suffix.lower() == ".gz":
         return 0
     return max(int(reader.file_size) - path.stat().st_size, 0)

@@ -1,5 +1,6 @@
 """The formats that python-can reads, written here by python-can's own writers."""
 
+import gzip
 import re
 from importlib.util import find_spec
 
@@ -127,6 +128,36 @@ def test_what_precedes_a_cut_in_a_blf_is_delivered_and_the_cut_told(written, fra
         rf"{re.escape(str(path))}: after frame {len(frames)}: got a file cut short by \d+ bytes,"
         " expected all of it",
         str(recording.damage),
+    )
+
+
+def test_a_blf_that_was_packed_lacks_nothing(written, frames_in, folder):
+    packed = folder / "drive.blf.gz"
+    packed.write_bytes(gzip.compress(written(".blf").read_bytes()))
+    frames, counters = frames_in(open_recording(packed))
+    assert len(frames) == 4
+    assert counters == Counters()
+
+
+@pytest.mark.parametrize("size", [0, 1 << 30], ids=["none", "a gigabyte"])
+def test_an_object_of_a_size_that_cannot_be_ends_a_blf_after_what_precedes_it(
+    folder, frames_in, size
+):
+    path = folder / "drive.blf"
+    with can.BLFWriter(str(path), compression_level=0) as log:
+        for message in MESSAGES:
+            log(message)
+    content = bytearray(path.read_bytes())
+    starts = [found.start() for found in re.finditer(b"LOBJ", content)]
+    third = starts[3]  # behind the container's own
+    content[third + 8 : third + 12] = size.to_bytes(4, "little")
+    path.write_bytes(content)
+    recording = open_recording(path)
+    frames, counters = frames_in(recording)
+    assert frames["can_id"].tolist() == [0x123, 0x1ABCDEF0 | CanId.EXTENDED]
+    assert counters == Counters(received=1, lost={"damaged": 1})
+    assert str(recording.damage) == (
+        f"{path}: after frame 2: got 'an object of {size} bytes', expected a sound .blf file"
     )
 
 
