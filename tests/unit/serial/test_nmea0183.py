@@ -1,6 +1,8 @@
 """NMEA 0183: what every sentence means, and what becomes of those that are damaged."""
 
 import math
+import operator
+from functools import reduce
 
 import pytest
 
@@ -351,6 +353,9 @@ GOOD = b"$HEHDT,271.1,T*2A\r\n"
         pytest.param(b"\xc3\xa9\xff\r\n", 1, {"malformed": 1}, id="no ASCII"),
         pytest.param(b" \t\r\n", 1, {"malformed": 1}, id="blanks"),
         pytest.param(b"$H\xc9HDT,1,T\r\n", 1, {"malformed": 1}, id="an address that is none"),
+        pytest.param(b"$hEHDT,1,T\r\n", 1, {"malformed": 1}, id="an address with a small letter"),
+        pytest.param(b"$HE,1\r\n", 1, {"malformed": 1}, id="an address of two letters"),
+        pytest.param(b"$P" + b"X" * 16 + b"\r\n", 1, {"malformed": 1}, id="one of seventeen"),
         pytest.param(b"$" + b"x" * 5000 + b"\r\n", 1, {"too_long": 1}, id="a line without end"),
         pytest.param(GOOD + b"$HEHDT,27\r\n", 2, {"no_checksum": 1}, id="an end cut off"),
     ],
@@ -413,6 +418,33 @@ def test_unknown_types_are_handled_and_counted_by_type(nmea, sentence):
     assert nmea.ledger == (5, 5, {})
 
 
+def test_an_address_has_three_to_sixteen_letters_and_figures(nmea):
+    nmea.feed(b"$PX1,1\n", b"$ABC,1\n", b"$P" + b"X" * 15 + b",1\n")
+    assert nmea.counters.unknown == {"PX1": 1, "ABC": 1, "P" + "X" * 15: 1}
+    assert nmea.ledger == (3, 3, {})
+
+
+def test_every_checksum_is_understood_in_capital_and_in_small_letters(nmea):
+    texts = set(range(256)) - set(b"$!*\r\n")
+    for checksum in range(256):
+        rest = reduce(operator.xor, b"GNTXT,", checksum)
+        first = next(byte for byte in texts if byte ^ rest in texts)
+        text = bytes([first, first ^ rest])
+        nmea.feed(b"$GNTXT,%b*%02X\n$GNTXT,%b*%02x\n" % (text, checksum, text, checksum))
+    assert nmea.ledger == (512, 512, {})
+
+
+def test_the_signals_have_the_names_units_and_ranges_of_the_table(nmea):
+    assert [
+        (signal.full_name, signal.unit, signal.minimum, signal.maximum)
+        for signal in nmea.decoder.signals
+    ] == [
+        (f"port.{kind}.{each.name}", each.unit, each.minimum, each.maximum)
+        for kind, quantities in SENTENCES.items()
+        for each in quantities
+    ]
+
+
 def test_only_what_is_asked_for_is_decoded(nmea, sentence):
     wind = sentence("IIMWV,338,R,13.41,N,A")
     nmea.select("MWV.wind_speed_relative")
@@ -429,7 +461,9 @@ def test_reset_forgets_a_half_sentence_and_says_so(nmea):
     assert nmea.values(GOOD) == {"HDT.heading_true": 271.1}
 
 
-@pytest.mark.parametrize("data", [b"", b"\x00", b"\xff" * 127, bytes(range(256)) * 16 + b"\x5a"])
+@pytest.mark.parametrize(
+    "data", [b"", b"\x00", b"\xff" * 127, b"\xff" * 128, bytes(range(1, 256)) * 17]
+)
 def test_xor_is_the_exclusive_or_of_all_bytes(data):
     expected = 0
     for byte in data:
