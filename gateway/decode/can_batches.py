@@ -33,6 +33,9 @@ class Batches:
         look_up: What frames carry. Asked once for each kind of frame, when the first one comes.
         nodes: All that it can say.
         source: The ``source`` of all samples.
+
+    Attributes:
+        plain: Whether no frame so far was `unknown` or `apart`, so that nobody need ask.
     """
 
     def __init__(self, look_up: LookUp, nodes: Collection[Node], source: int) -> None:
@@ -44,6 +47,7 @@ class Batches:
         for _ in (_UNWANTED, _UNKNOWN, _APART):
             self._add(Form(), 0, {})
         self._numbers: dict[tuple[Node, int, int], int] = {}
+        self.plain = True
         self._kinds = self._form = np.empty(0, np.int64)
 
     def decode(self, frames: Frames) -> Samples:
@@ -75,6 +79,11 @@ class Batches:
 
     def _number(self, channel: int, can_id: int, length: int, origin: int) -> int:
         """Return the number of the first form of such frames."""
+        number = self._first_form(channel, can_id, length, origin)
+        self.plain &= number not in (_UNKNOWN, _APART)
+        return number
+
+    def _first_form(self, channel: int, can_id: int, length: int, origin: int) -> int:
         tree = self._look_up(channel, can_id)
         if tree == "unknown":
             return _UNKNOWN

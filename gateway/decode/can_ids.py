@@ -14,8 +14,10 @@ MOST_LEARNED = 1 << 16
 """Kinds seen that are remembered; a bus has fewer, a fuzzer or a broken node may send any."""
 
 _SLOT_BITS = 13
-_SHIFT = np.uint64(64 - _SLOT_BITS)
-_FACTORS = np.random.default_rng(0).integers(0, 1 << 64, 16, np.uint64) | np.uint64(1)
+_SHIFT = np.array(64 - _SLOT_BITS)
+_FACTORS = [
+    np.array(factor | 1) for factor in np.random.default_rng(0).integers(-(1 << 63), 1 << 63, 16)
+]
 _WORTH_TRYING = 1 << 10
 
 LookUp = Callable[[int, int, int, int], int]
@@ -94,7 +96,7 @@ class Ids:
     def _fill_slots(self) -> None:
         """Take the factor that lets the fewest kinds share slots."""
         kinds = self._kinds[:-1]
-        factors = list(_FACTORS) if len(kinds) <= _WORTH_TRYING else [_FACTORS[0]]
+        factors = _FACTORS if len(kinds) <= _WORTH_TRYING else _FACTORS[:1]
         most = -1
         for factor in factors:
             used = len(np.unique(_hash(kinds, factor)))
@@ -108,8 +110,12 @@ class Ids:
         self._kind_in[slot], self._form_in[slot] = kinds, self._forms[:-1]
 
 
-def _hash(kinds: Ints, factor: np.uint64) -> Ints:
-    """Return the slot of each kind (Knuth, The Art of Computer Programming 3, 6.4)."""
-    product = kinds.view(np.uint64) * factor
-    product >>= _SHIFT
-    return product.view(np.int64)
+def _hash(kinds: Ints, factor: Ints) -> Ints:
+    """Return the slot of each kind (Knuth, The Art of Computer Programming 3, 6.4).
+
+    Half of the slots are negative, and count from the end. To numpy an array without dimensions
+    costs half of what a number does.
+    """
+    slot = kinds * factor
+    slot >>= _SHIFT
+    return slot

@@ -22,7 +22,7 @@ class Selection:
         self._depth = 0
         self._depths: list[int] = []
         self._switched = np.empty(0, np.bool_)
-        self._window = self._shift = self._mask = self._first = np.empty(0, np.int64)
+        self._steps = np.empty((4, 0), np.int64)
         self._branches = np.empty(0, np.int64)
 
     def add(self, switch: Field | None, branches: Mapping[int, int], otherwise: int) -> int:
@@ -46,10 +46,7 @@ class Selection:
         self._depth = max(self._depth, depth)
         self._depths.append(depth)
         self._switched = np.append(self._switched, depth > 0)
-        self._window = np.append(self._window, window)
-        self._shift = np.append(self._shift, shift)
-        self._mask = np.append(self._mask, mask)
-        self._first = np.append(self._first, first)
+        self._steps = np.append(self._steps, [[window], [shift], [mask], [first]], axis=1)
         return len(self._depths) - 1
 
     def follow(self, form: Ints, words: Ints) -> Ints:
@@ -59,15 +56,15 @@ class Selection:
             form: The first one.
             words: What `WordReader.read` returned.
         """
-        many = len(form)
+        windows = self._words.windows
         for _ in range(self._depth):
             here = self._switched.take(form).nonzero()[0]
             if not len(here):
                 break
-            now = form.take(here)
-            raw = words.take(self._words.index(here, self._window, now, many))
-            raw >>= self._shift.take(now)
-            raw &= self._mask.take(now)
-            raw += self._first.take(now)
+            steps = self._steps.take(form.take(here), 1)
+            raw = words.take(here if windows == 1 else here * windows + steps[0])
+            raw >>= steps[1]
+            raw &= steps[2]
+            raw += steps[3]
             form[here] = self._branches.take(raw)
         return form

@@ -25,12 +25,17 @@ class WordReader:
     Args:
         fields: The fields there can be. A field within one byte is the same in either byte order,
             and is read in that of most others: one window often serves all.
+
+    Attributes:
+        windows: How many windows are read of each frame.
     """
 
     def __init__(self, fields: Iterable[Field]) -> None:
         orders = Counter(field.little_endian for field in fields if not _in_one_byte(field))
         self._little_endian = orders[True] >= orders[False]
-        self._windows: dict[tuple[bool, int], int] = {}
+        self._numbers: dict[tuple[bool, int], int] = {}
+        self._windows: list[tuple[np.dtype[np.int64], int]] = []
+        self.windows = 0
 
     def place(self, field: Field) -> tuple[int, int]:
         """Return the number of the window that holds *field*, and how many bits are below it there.
@@ -46,41 +51,26 @@ class WordReader:
                 byte, bit = divmod(shift, 8)
                 shift = 8 * (7 - byte) + bit
         window = little_endian, offset
-        return self._windows.setdefault(window, len(self._windows)), shift
+        if window not in self._numbers:
+            self._numbers[window] = self.windows
+            self._windows.append((_TYPES[little_endian], _DATA + offset))
+            self.windows += 1
+        return self._numbers[window], shift
 
     def read(self, rows: Ints) -> Ints:
-        """Return the words of window 0 of all frames, those of window 1, and so on.
+        """Return the first frame's words, one for each window, then the second's, and so on.
 
         Args:
             rows: A batch as words, contiguous, a row a frame.
         """
         many = len(rows)
-        windows = [
-            np.ndarray(many, _TYPES[little_endian], rows, _DATA + offset, _STRIDE)
-            for little_endian, offset in self._windows
-        ]
-        if len(windows) == 1:
-            return windows[0].astype(np.int64)
-        words = np.empty((len(windows), many), np.int64)
-        for row, window in zip(words, windows, strict=True):
-            row[:] = window
+        if self.windows == 1:
+            kind, offset = self._windows[0]
+            return np.ndarray(many, kind, rows, offset, _STRIDE).astype(np.int64)
+        words = np.empty((many, self.windows), np.int64)
+        for number, (kind, offset) in enumerate(self._windows):
+            words[:, number] = np.ndarray(many, kind, rows, offset, _STRIDE)
         return words.reshape(-1)
-
-    def index(self, frame: Ints, windows: Ints, row: Ints, many: int) -> Ints:
-        """Return where in what `read` returned certain words of certain frames are.
-
-        Args:
-            frame: The frames.
-            windows: A table of windows' numbers.
-            row: For each of *frame*, the row of that table with the number of its window.
-            many: How many frames were read.
-        """
-        if len(self._windows) <= 1:
-            return frame
-        index: Ints = windows.take(row)
-        index *= many
-        index += frame
-        return index
 
 
 def moves(field: Field, shift: int) -> tuple[int, int, int]:

@@ -184,8 +184,12 @@ class FrameDecoder:
     # Many frames
 
     def _all_at_once(self, frames: Frames, counters: Counters) -> Samples:
+        samples = self._batches.decode(frames)
+        return samples if self._batches.plain else self._complete(frames, samples, counters)
+
+    def _complete(self, frames: Frames, samples: Samples, counters: Counters) -> Samples:
+        """Count what is in no database, and insert the samples of frames to be decoded apart."""
         batches = self._batches
-        samples = batches.decode(frames)
         for can_id, count in batches.unknown():
             self._count(counters, can_id, count)
         apart = batches.apart()

@@ -87,7 +87,7 @@ def test_more_ids_than_are_remembered_change_nothing(decoding, can, monkeypatch)
 
 def test_ids_that_look_alike_are_told_apart(decoding, can, monkeypatch):
     monkeypatch.setattr("gateway.decode.can_ids._SLOT_BITS", 1)
-    monkeypatch.setattr("gateway.decode.can_ids._SHIFT", np.uint64(63))
+    monkeypatch.setattr("gateway.decode.can_ids._SHIFT", np.array(63))
     lines = [
         line
         for number in range(40)
