@@ -114,7 +114,8 @@ class LibraryRecording(Recording):
         for message in messages:
             channel = self.channel_number(_channel_name(message.channel))
             t_ns = start_ns + to_ns(message.timestamp)
-            if channel is None or not _EARLIEST_NS <= t_ns <= _LATEST_NS:
+            is_sound = message.dlc >= 0 and _EARLIEST_NS <= t_ns <= _LATEST_NS
+            if channel is None or not is_sound:
                 counters.received += 1
                 counters.lost["malformed"] += 1
                 continue

@@ -190,6 +190,16 @@ def test_a_frame_with_a_time_that_no_clock_shows_is_lost_and_counted(written, fr
     assert counters == Counters(received=2, lost={"malformed": 2})
 
 
+def test_a_frame_of_less_than_no_bytes_is_lost_and_counted(written, frames_in):
+    path = written(".csv")
+    remote = ",0,4,"
+    assert remote in path.read_text()
+    path.write_text(path.read_text().replace(remote, ",0,-4,"))
+    frames, counters = frames_in(open_recording(path))
+    assert frames["can_id"].tolist() == [0x123, 0x1ABCDEF0 | CanId.EXTENDED, 0x7FF]
+    assert counters == Counters(received=1, lost={"malformed": 1})
+
+
 def test_what_python_can_says_in_several_lines_is_told_in_one(written):
     path = written(".db")
     schema = path.read_bytes()
