@@ -49,6 +49,11 @@ def test_a_packet_is_decoded_when_its_last_frame_comes(decoding, can):
     assert decoded(decoding(*DBC), frames) == [(2, name, value) for name, value in VALUES.items()]
 
 
+def test_what_lies_in_the_first_frame_is_decoded_with_the_packet_too(decoding, can):
+    frames = can.make_frames([(SENDER, part) for part in packet(PAYLOAD)])
+    assert decoded(decoding(*DBC, wanted=["SID"]), frames) == [(2, "SID", 9.0)]
+
+
 def test_samples_are_in_the_order_of_the_frames(decoding, can):
     parts = packet(PAYLOAD)
     frames = can.make_frames(
