@@ -88,7 +88,7 @@ class _Port(serial.Serial):
 class ModbusAnswers:
     """Answers of a Modbus device."""
 
-    name, share = "Modbus RTU answers", 4_000
+    name, share = "Modbus RTU answers", 10_000
 
     def __init__(self, folder: Path) -> None:  # noqa: ARG002
         device = ModbusDeviceConfig(name="engine", address=7, registers=REGISTERS)
@@ -155,7 +155,7 @@ class _Quick(SystemClock):
 class IsoTpAnswers:
     """Answers of a control unit, in frames of ISO-TP."""
 
-    name, share = "ISO-TP answers", 4_000
+    name, share = "ISO-TP answers", 10_000
 
     def __init__(self, folder: Path) -> None:  # noqa: ARG002
         request = ObdRequestConfig(name="own", data="22 F1 90", fields=FIELDS)

@@ -5,6 +5,10 @@
     python attack.py structured 10000      # by Hypothesis, for each entry point that has a shape
     python attack.py guided 60             # by atheris, seconds for each entry point
 
+Random and damaged input is shared out among the entry points: the amount is that of all together,
+of which each gets its `share`. Each begins with 500 damaged inputs more, so that what is learned or
+cached for good is there already, and a short attack measures what a long one does.
+
 Prints a JSON object for each entry point, see `Outcome`. Each is a process of its own, so that
 what one takes of the memory is its own.
 """
@@ -20,6 +24,7 @@ import mmap
 import os
 import resource
 import shutil
+import signal
 import struct
 import sys
 import tempfile
@@ -35,12 +40,16 @@ if "guided" in sys.argv:
     with atheris.instrument_imports(
         include=["gateway", "firmware_sim"], enable_loader_override=False
     ):
+        import desk
         import entries
+        import simulated
 else:
+    import desk
     import entries
+    import simulated
 from inputs import Inputs
 
-ENTRIES: tuple[Any, ...] = entries.ENTRIES
+ENTRIES: tuple[Any, ...] = (*entries.ENTRIES, *simulated.SIMULATED, desk.GatewayRequests)
 with contextlib.suppress(ImportError):  # without the libraries that ask, nobody is asked
     from asked import ANSWERS
 
@@ -52,6 +61,13 @@ ROOM = 1 << 30
 FAULTS = 10
 """That many are told of."""
 
+FOREVER_S = 60
+"""An input that has kept the process for so long by the clock keeps it for good: a fault."""
+
+
+class Kept(BaseException):
+    """An input keeps the process for good; nothing that is attacked catches it."""
+
 
 class Outcome:
     """What came of the attack on one entry point."""
@@ -59,21 +75,40 @@ class Outcome:
     def __init__(self, entry: entries.Entry) -> None:
         self._entry = entry
         self.inputs = self.taken = 0
-        self.slowest_ns = 0
+        self.slowest_ns = self.longest_ns = 0
         self.slowest = b""
         self.faults: list[str] = []
+        self._giving = False
+
+    def watch(self) -> None:
+        """Have an input that keeps the process for good end by `Kept`."""
+        last = -1
+
+        def look(*_: object) -> None:
+            nonlocal last
+            if self._giving and self.inputs == last:
+                raise Kept
+            last = self.inputs
+
+        signal.signal(signal.SIGALRM, look)
+        signal.setitimer(signal.ITIMER_REAL, FOREVER_S, FOREVER_S)
 
     def give(self, data: bytes) -> None:
         """Give *data* to the entry point, and measure."""
         self.inputs += 1
-        began_ns = time.thread_time_ns()
+        self._giving = True
+        clock_ns, began_ns = time.perf_counter_ns(), time.process_time_ns()
         try:
             self.taken += self._entry(data)
-        except Exception:  # noqa: BLE001 - whatever it is, it should not be
+        except (Exception, Kept):  # noqa: BLE001 - whatever it is, it should not be
             if len(self.faults) < FAULTS:
                 self.faults.append(f"{data!r}\n{traceback.format_exc(limit=-4)}")
-        # Of the processor, not of the clock: others run on this machine, too.
-        took_ns = time.thread_time_ns() - began_ns
+        finally:
+            self._giving = False
+        # What is promised is that no input makes work without bound. Work is the processor's time;
+        # the clock's has in it what others do on this machine, too, and is only told.
+        took_ns = time.process_time_ns() - began_ns
+        self.longest_ns = max(self.longest_ns, time.perf_counter_ns() - clock_ns)
         if took_ns > self.slowest_ns:
             self.slowest_ns, self.slowest = took_ns, data
 
@@ -86,6 +121,7 @@ class Outcome:
             "taken": self.taken,
             "slowest_ms": self.slowest_ns / 1e6,
             "slowest": repr(self.slowest[:300]),
+            "longest_ms": self.longest_ns / 1e6,
             "faults": self.faults,
         }
 
@@ -111,6 +147,8 @@ def attack(kind: str, make: type[entries.Entry], amount: int, seed: str) -> dict
         settle = Outcome(entry)
         for _ in range(min(amount, 500)):  # what is learned or cached for good
             settle.give(inputs.mutated())
+        if kind != "guided":  # libFuzzer has the alarm for itself, and ends what takes too long
+            outcome.watch()
         gc.collect()
         gc.freeze()
         Path("/proc/self/clear_refs").write_text("5")  # VmHWM begins anew

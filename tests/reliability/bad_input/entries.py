@@ -26,14 +26,12 @@ from good import (
     NMEA,
     OLD_SCREEN,
     REPLAY,
-    SCENARIO,
     SCREEN,
     packet,
     sentence,
 )
 
 from firmware_sim.errors import ScenarioError
-from firmware_sim.scenario import load_scenario
 from gateway.config.load import load_config
 from gateway.config.model import SerialConfig
 from gateway.counters import Counters
@@ -75,7 +73,7 @@ class Entry(ABC):
 
     Attributes:
         name: For people.
-        share: How many of a million inputs it gets; fewer where each takes longer.
+        share: Its share of the inputs that all get together; fewer where each takes longer.
         good: Input that it takes.
     """
 
@@ -95,7 +93,7 @@ class Entry(ABC):
 class CanFrames(Entry):
     """Frames off a bus, into the decoder: one at a time and by the thousand."""
 
-    name, share = "CAN frames", 340_000
+    name, share = "CAN frames", 250_000
 
     def __init__(self, folder: Path) -> None:
         (folder / "frames.dbc").write_bytes(DBC)
@@ -165,7 +163,7 @@ class Stream(Entry):
 class Sentences(Stream):
     """NMEA 0183."""
 
-    name, share = "NMEA 0183", 200_000
+    name, share = "NMEA 0183", 150_000
 
     def __init__(self, folder: Path) -> None:  # noqa: ARG002
         super().__init__("nmea0183", [sentence(body) for body in NMEA])
@@ -177,7 +175,7 @@ class Sentences(Stream):
 class Pairs(Stream):
     """Lines of name=value."""
 
-    name, share = "name=value lines", 90_000
+    name, share = "name=value lines", 60_000
 
     def __init__(self, folder: Path) -> None:  # noqa: ARG002
         good = [
@@ -191,7 +189,7 @@ class Pairs(Stream):
 class Columns(Stream):
     """Lines of columns."""
 
-    name, share = "CSV lines", 80_000
+    name, share = "CSV lines", 60_000
 
     def __init__(self, folder: Path) -> None:  # noqa: ARG002
         good = [b"21.5,40,1013.2\n", b"-1e3,,7\r\n", b" 1 , 2 , 3 \n"]
@@ -201,7 +199,7 @@ class Columns(Stream):
 class Packets(Stream):
     """Binary packets."""
 
-    name, share = "framed binary", 150_000
+    name, share = "framed binary", 100_000
 
     def __init__(self, folder: Path) -> None:  # noqa: ARG002
         good = [
@@ -257,7 +255,7 @@ class Recording(File):
 class CandumpFile(Recording):
     """candump's log."""
 
-    name, share, suffix = "candump logs", 40_000, ".log"
+    name, share, suffix = "candump logs", 60_000, ".log"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -269,7 +267,7 @@ class CandumpFile(Recording):
 class PackedCandump(CandumpFile):
     """candump's log, packed; damaged before it was, or after."""
 
-    name, share, suffix = "candump logs, gzipped", 10_000, ".log.gz"
+    name, share, suffix = "candump logs, gzipped", 20_000, ".log.gz"
 
     def packed(self, data: bytes) -> bytes:
         whole = gzip.compress(data, 1, mtime=0)
@@ -283,7 +281,7 @@ class PackedCandump(CandumpFile):
 class ScreenFile(Recording):
     """A copy of candump's screen."""
 
-    name, share, suffix = "candump's screen", 20_000, ".txt"
+    name, share, suffix = "candump's screen", 40_000, ".txt"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -295,7 +293,7 @@ class ScreenFile(Recording):
 class SentenceFile(File):
     """A text of NMEA sentences."""
 
-    name, share, suffix = "NMEA recordings", 30_000, ".nmea"
+    name, share, suffix = "NMEA recordings", 50_000, ".nmea"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -335,37 +333,37 @@ class LibraryFile(Recording):
 class AscFile(LibraryFile):
     """Vector's text format."""
 
-    name, share, suffix = ".asc files", 4_000, ".asc"
+    name, share, suffix = ".asc files", 20_000, ".asc"
 
 
 class BlfFile(LibraryFile):
     """Vector's binary format."""
 
-    name, share, suffix = ".blf files", 4_000, ".blf"
+    name, share, suffix = ".blf files", 20_000, ".blf"
 
 
 class TrcFile(LibraryFile):
     """PEAK's text format."""
 
-    name, share, suffix = ".trc files", 5_000, ".trc"
+    name, share, suffix = ".trc files", 20_000, ".trc"
 
 
 class CsvFile(LibraryFile):
     """python-can's own text format."""
 
-    name, share, suffix = ".csv files", 4_000, ".csv"
+    name, share, suffix = ".csv files", 20_000, ".csv"
 
 
 class DbFile(LibraryFile):
     """python-can's SQLite format."""
 
-    name, share, suffix = ".db files", 2_000, ".db"
+    name, share, suffix = ".db files", 10_000, ".db"
 
 
 class DbcFile(File):
     """A signal database, and frames decoded by it."""
 
-    name, share, suffix = "DBC files", 15_000, ".dbc"
+    name, share, suffix = "DBC files", 30_000, ".dbc"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -390,7 +388,7 @@ class DbcFile(File):
 class ConfigFile(File):
     """A configuration, with everything that `gateway check` looks up."""
 
-    name, share, suffix = "configurations", 13_000, ".toml"
+    name, share, suffix = "configurations", 40_000, ".toml"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -400,20 +398,6 @@ class ConfigFile(File):
 
     def read(self, path: Path) -> None:
         make_plan(load_config(path))
-
-
-class ScenarioFile(File):
-    """A scenario of simulated devices."""
-
-    name, share, suffix = "scenarios", 13_000, ".toml"
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self._path = folder / "scenario.toml"
-        self.good = [SCENARIO]
-
-    def read(self, path: Path) -> None:
-        load_scenario(path)
 
 
 ENTRIES: tuple[type[Entry], ...] = (
@@ -433,5 +417,4 @@ ENTRIES: tuple[type[Entry], ...] = (
     DbFile,
     DbcFile,
     ConfigFile,
-    ScenarioFile,
 )

@@ -118,6 +118,87 @@ bus = "can0"
 rate = 4000
 ids = 8
 length = 8
+[[device]]
+name = "box"
+type = "rest-bus"
+bus = "can0"
+dbc = "car.dbc"
+nodes = ["ECU"]
+cycle = { Engine = "100ms" }
+signals = { "Engine.TEMP" = { sine = { low = 80, high = 110, period = "10s" } } }
+[[step]]
+at = "10s"
+set = { "car.ENGINE_TEMP" = 125.0 }
+[[step]]
+when = "car.ENGINE_TEMP > 120.5"
+release = ["car"]
+reset = ["car"]
+[[fault]]
+kind = "drop"
+on = "car"
+rate = 0.5
+when = "car.state == 'limp_home'"
+for = "1.5s"
+[[fault]]
+kind = "wrong"
+on = "car.ENGINE_TEMP"
+value = 3.0
+at = "2s"
+"""
+
+REQUESTS = [
+    b'{"do": "state"}',
+    b'{"do": "set", "device": "car", "values": {"ENGINE_TEMP": 125.0, "RPM": 9000}}',
+    b'{"do": "release", "device": "car", "inputs": ["ENGINE_TEMP"]}',
+    b'{"do": "reset", "device": "car"}',
+    b'{"do": "inject", "fault": {"kind": "drop", "on": "car", "rate": 0.5, "for": "2s"}}',
+    b'{"do": "inject", "fault": {"kind": "wrong", "on": "car.RPM", "value": 1, "at": "1s"}}',
+    b'{"do": "inject", "fault": {"kind": "babble", "on": "load", "when": "car.RPM > 9"}}',
+    b'{"do": "clear"}',
+]
+
+COMMANDS = (
+    b"S6\r",
+    b"O\r",
+    b"t1234DEADBEEF\r",
+    b"T1ABCDEF08DEADBEEF00112233\r",
+    b"r1238\r",
+    b"b123F" + b"5A" * 64 + b"\r",
+    b"F\r",
+    b"C\r",
+    b"Z1\r",
+)
+
+ORDERS = (
+    b'{"request": "status"}',
+    b'{"request": "send", "transmit": "fan", "values": {"TEMP": 20, "RPM": 3000.5}}',
+    b'{"request": "send", "transmit": "mode", "values": {"Which": "a", "A": -5}}',
+)
+
+BENCH = b"""ready = "Engine.TEMP > 20"
+ready_within = "5s"
+scenario = "scenario.toml"
+buses = { can0 = "can0" }
+capabilities = ["a", "b"]
+tolerates = ["drops"]
+[[source]]
+name = "can0"
+type = "can"
+channel = "can0"
+[[rule]]
+name = "hot"
+signal = "Engine.TEMP"
+above = 110.0
+[set]
+"coolant" = { message = "Engine", signal = "TEMP", rest = 90 }
+"door" = { port = "/dev/ttyACM0", command = "RELAY {value:.0f}", rest = 0 }
+"supply" = { program = ["psu", "--volts", "{value}"] }
+"rpm" = "car.RPM"
+[isotp.engine]
+request = 0x7E0
+response = 0x7E8
+version = "09 04"
+timeout = "1s"
 """
 
 CANDUMP = (

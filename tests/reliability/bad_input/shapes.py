@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from collections.abc import Iterable
 
+import desk
 import entries
 import good
 import numpy as np
+import simulated
 from hypothesis import strategies as st
 from inputs import WILD
 
@@ -93,6 +97,11 @@ def _changed(document: bytes) -> st.SearchStrategy[bytes]:
                 '"1e999s"',
                 '"*"',
                 '"../.."',
+                "0x" + "f" * 4000,
+                "{ " + ".".join("a" * 600) + " = 1 }",
+                "[" * 200 + "]" * 200,
+                '"a\\nb"',
+                '{ "a\\nb" = 1 }',
             )
         )
     )
@@ -105,6 +114,42 @@ def _changed(document: bytes) -> st.SearchStrategy[bytes]:
         return b"\n".join(found) + b"\n"
 
     return st.dictionaries(st.sampled_from(keyed), values, min_size=1, max_size=3).map(changed)
+
+
+_json = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.integers(-(1 << 70), 1 << 70)
+    | st.text(max_size=12)
+    | st.sampled_from((10**4000, "\ud800", "a\nb", "{value}", "1e999s", "car", "car.RPM > 1.2.3")),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=5,
+)
+
+
+def _requests(examples: Iterable[bytes]) -> st.SearchStrategy[bytes]:
+    """One of *examples*, of which some values are replaced, or some keys added."""
+    documents = [json.loads(each) for each in examples]
+    tables = [table for each in documents for table in (each, *_tables(each))]
+    keys = st.sampled_from(sorted({key for table in tables for key in table})) | st.text(max_size=8)
+
+    def changed(document: dict[str, object], deep: bool, changes: dict[str, object]) -> bytes:
+        found: dict[str, object] = copy.deepcopy(document)
+        inner = _tables(found)
+        (inner[-1] if deep and inner else found).update(changes)
+        return json.dumps(found).encode()
+
+    return st.builds(
+        changed,
+        st.sampled_from(documents),
+        st.booleans(),
+        st.dictionaries(keys, _json, min_size=1, max_size=3),
+    )
+
+
+def _tables(table: dict[str, object]) -> list[dict[str, object]]:
+    return [value for value in table.values() if isinstance(value, dict)]
 
 
 _number = st.integers(0, 300).map(lambda n: b"%d" % n) | _NUMBERS
@@ -192,5 +237,8 @@ SHAPES: dict[type[entries.Entry], st.SearchStrategy[bytes]] = {
         st.integers(0, 80) | st.integers(0, 1 << 40),
     ),
     entries.ConfigFile: _changed(good.CONFIG),
-    entries.ScenarioFile: _changed(good.SCENARIO),
+    simulated.ScenarioFile: _changed(good.SCENARIO),
+    simulated.BenchDescription: _changed(good.BENCH),
+    simulated.SimulatorRequests: _requests(good.REQUESTS),
+    desk.GatewayRequests: _requests(good.ORDERS),
 }
