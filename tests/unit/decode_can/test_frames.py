@@ -343,6 +343,20 @@ def test_a_batch_of_any_size_gives_the_same_as_its_frames(decoding, can, lines):
         assert np.concatenate(parts).tobytes() == expected.tobytes()
 
 
+@pytest.mark.parametrize("lines", [TWO_WIDTHS, MULTIPLEXED], ids=["plain", "multiplexed"])
+def test_many_frames_are_decoded_at_once(decoding, can, monkeypatch, lines):
+    made = decoding(*lines)
+    frames = can.make_frames([(number % 2 * 290 + 1, bytes(8)) for number in range(400)])
+    monkeypatch.setattr("gateway.decode.frames.write_function", None)
+    assert len(made.decoder.decode(frames, made.counters)) >= 200
+
+
+def test_a_handful_of_frames_is_decoded_one_by_one(decoding, can, monkeypatch):
+    made = decoding(*TWO_WIDTHS)
+    monkeypatch.setattr("gateway.decode.can_batches.Batches.decode", None)
+    assert len(made.decoder.decode(can.make_frames([(291, bytes(2))] * 8), made.counters)) == 8
+
+
 def test_samples_that_are_kept_are_never_written_again(decoding, can):
     made = decoding(*TWO_WIDTHS)
     kept = []
