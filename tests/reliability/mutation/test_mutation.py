@@ -31,18 +31,20 @@ SERIAL = {
     "splitter": ("splitter", "details", "any_chunking"),
     "stream": ("details", "csv", "lines", "nmea0183"),
 }
-CAN = [
-    f"tests/unit/decode_can/test_{name}.py"
-    for name in (
-        "frames",
-        "values",
-        "not_available",
-        "database",
-        "database_sizes",
-        "fast_packets",
-        "beside_cantools",
-    )
-]
+CAN = {
+    "can_fast_packet": ("fast_packets",),
+    "can_field": ("field", "values", "not_available"),
+    "can_forms": ("forms",),
+    "can_functions": ("values", "not_available", "frames", "fast_packets"),
+    "can_ids": ("ids", "frames"),
+    "can_tree": ("forms", "frames"),
+    "can_words": ("words", "values", "frames"),
+    "database": ("database",),
+    "database_sizes": ("database_sizes",),
+    "frames": ("frames", "fast_packets", "values"),
+}
+AT_ONCE = ("values", "not_available", "frames", "fast_packets", "beside_cantools")
+"""The tests of those that decode many frames at once."""
 AREAS = {
     "rules": ("gateway/analysis", ANALYSIS),
     **{
@@ -53,7 +55,10 @@ AREAS = {
         for module, names in SERIAL.items()
     },
     **{
-        f"CAN decoder, {path.stem}": (f"gateway/decode/{path.name}", CAN)
+        f"CAN decoder, {path.stem}": (
+            f"gateway/decode/{path.name}",
+            [f"tests/unit/decode_can/test_{name}.py" for name in CAN.get(path.stem, AT_ONCE)],
+        )
         for path in sorted((MUTATE.parents[3] / "gateway" / "decode").glob("*.py"))
         if path.stem.startswith(("can_", "database", "frames"))
     },
