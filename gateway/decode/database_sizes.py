@@ -15,13 +15,18 @@ LONGEST_MESSAGE = 4095
 """Bytes. ISO-TP (ISO 15765-2:2016) carries as much in its usual form, J1939 1785, a frame 64."""
 
 MOST_VALUES = 1 << 16
-"""Values of a multiplexer at which one signal is there."""
+"""Values of a multiplexer at which one signal is there, if its bits can show as many."""
+
+_ALWAYS_ALLOWED = 1 << 8
+"""So many also of a multiplexer that shows fewer: "0-255" may stand for all of them."""
 
 _MESSAGE = re.compile(r"\bBO_\s+\d+\s+(?P<name>\w+)\s*:\s*(?P<length>\d+)")
 _SIGNAL = re.compile(
-    r"\bSG_\s+(?P<name>\w+)(?:\s+\w+)?\s*:\s*(?P<start>\d+)\s*\|\s*(?P<length>\d+)\s*@"
+    r"\bSG_\s+(?P<name>\w+)(?:\s+\w+)?\s*:\s*(?P<start>-?\d+)\s*\|\s*(?P<length>\d+)\s*@"
 )
-_RANGES = re.compile(r"\bSG_MUL_VAL_\s+\d+\s+(?P<name>\w+)\s+\w+\s+(?P<ranges>[\d\s,+-]+)")
+_RANGES = re.compile(
+    r"\bSG_MUL_VAL_\s+\d+\s+(?P<name>\w+)\s+(?P<switch>\w+)\s+(?P<ranges>[\d\s,+-]+)"
+)
 _RANGE = re.compile(r"([+-]?\d+)\s*[+-](\d+)")
 _MOST_DIGITS = 10
 
@@ -31,23 +36,27 @@ def refuse_absurd_sizes(path: Path, text: str) -> None:
 
     Raises:
         DatabaseError: A message is longer than `LONGEST_MESSAGE`, a signal lies beyond that, or is
-            there at more than `MOST_VALUES` of its multiplexer.
+            there at more than `MOST_VALUES` of its multiplexer, or at more than that can show.
     """
+    bits: dict[str, int] = {}
     for found in _MESSAGE.finditer(text):
         if _number(found["length"]) > LONGEST_MESSAGE:
             got = f"a length of {found['length'][:20]} bytes"
             raise DatabaseError(path, f"message {found['name']}", got, f"at most {LONGEST_MESSAGE}")
     for found in _SIGNAL.finditer(text):
-        if _number(found["start"]) + _number(found["length"]) > 8 * LONGEST_MESSAGE:
+        length = _number(found["length"])
+        bits[found["name"]] = max(length, bits.get(found["name"], 0))
+        if abs(_number(found["start"])) + length > 8 * LONGEST_MESSAGE:
             got = f"{found['length'][:20]} bits from bit {found['start'][:20]} on"
             expected = f"bits of a message of at most {LONGEST_MESSAGE} bytes"
             raise DatabaseError(path, f"signal {found['name']}", got, expected)
     for found in _RANGES.finditer(text):
         ranges = _RANGE.findall(found["ranges"])
-        if sum(_number(high) - _number(low) + 1 for low, high in ranges) > MOST_VALUES:
+        shown = 1 << bits.get(found["switch"], 0)
+        most = min(max(shown, _ALWAYS_ALLOWED), MOST_VALUES)
+        if sum(_number(high) - _number(low) + 1 for low, high in ranges) > most:
             got = f"the ranges {' '.join(found['ranges'].split())[:40]}"
-            expected = f"at most {MOST_VALUES} values"
-            raise DatabaseError(path, f"signal {found['name']}", got, expected)
+            raise DatabaseError(path, f"signal {found['name']}", got, f"at most {most} values")
 
 
 def _number(digits: str) -> int:

@@ -32,7 +32,9 @@ def test_the_longest_message_is_taken(decoding):
     assert message.length == 4095
 
 
-@pytest.mark.parametrize("place", ["32753|8", "0|32761", "9999999999999|1", "0|888888888888"])
+@pytest.mark.parametrize(
+    "place", ["32753|8", "0|32761", "9999999999999|1", "0|888888888888", "-32753|8"]
+)
 @pytest.mark.parametrize("kind", ["", "M", "m1", "m1M"])
 def test_a_signal_beyond_the_longest_message_is_refused(tmp_path, can, place, kind):
     text = told(tmp_path, can, MESSAGE, f' SG_ S {kind} : {place}@1+ (1,0) [0|0] "" E')
@@ -49,6 +51,17 @@ def test_a_signal_beyond_the_longest_message_is_refused(tmp_path, can, place, ki
 def test_more_values_of_a_multiplexer_than_16_bits_have_are_refused(tmp_path, can, ranges):
     text = told(tmp_path, can, MESSAGE, SWITCH, VALUE, f"SG_MUL_VAL_ 1 V S {ranges};")
     assert text == f"signal V: got the ranges {ranges}, expected at most 65536 values"
+
+
+@pytest.mark.parametrize(("length", "most"), [(4, 256), (8, 256), (12, 4096)])
+def test_more_values_than_the_multiplexer_can_show_are_refused(
+    tmp_path, can, decoding, length, most
+):
+    switch = SWITCH.replace("0|16", f"0|{length}")
+    text = told(tmp_path, can, MESSAGE, switch, VALUE, f"SG_MUL_VAL_ 1 V S 0-{most};")
+    assert text == f"signal V: got the ranges 0-{most}, expected at most {most} values"
+    made = decoding(MESSAGE, switch, VALUE, f"SG_MUL_VAL_ 1 V S 0-{most - 1};")
+    assert made.values(1, b"\x03\0\x07\0\0\0\0\0") == {"S": 3, "V": 7}
 
 
 def test_a_multiplexer_range_of_all_values_that_16_bits_have_is_taken(decoding):
