@@ -253,13 +253,13 @@ def _rebuild(
 def _flat_from(nodes: Sequence[Node]) -> int:
     """Return how many frames a batch must have so that the vectorised pass is the faster way.
 
-    It costs about as much as 600 fields do in a function, however few frames there are; and a
+    It costs about as much as 400 fields do in a function, however few frames there are; and a
     call of a function as much as five fields. That is in a process that was just woken, as one
     that reads a bus is: the pass goes through more code, which the caches do not hold then. In a
     loop that does nothing else it costs a fifth.
     """
     fields = sum(len(node.fields) for node in nodes) / max(1, len(nodes))
-    return int(600 / (5 + fields)) + 1
+    return int(400 / (5 + fields)) + 1
 
 
 def _walk(node: Node) -> Iterator[Node]:
