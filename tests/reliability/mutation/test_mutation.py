@@ -43,7 +43,7 @@ CAN = {
     "database_sizes": ("database_sizes",),
     "frames": ("frames", "fast_packets", "values"),
 }
-AT_ONCE = ("values", "not_available", "frames", "fast_packets", "beside_cantools")
+AT_ONCE = ("at_once", "frames", "values", "not_available", "fast_packets")
 """The tests of those that decode many frames at once."""
 AREAS = {
     "rules": ("gateway/analysis", ANALYSIS),
