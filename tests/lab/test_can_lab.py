@@ -57,7 +57,7 @@ def test_a_guest_that_hangs_is_ended(lab):
     ("arguments", "status", "message"),
     [
         ([], 2, "can-lab KERNEL COMMAND"),
-        (["vax", "true"], 3, "got kernel 'vax', expected host, uml, qemu or auto"),
+        (["vax", "true"], 3, "got kernel 'vax', expected host, uml, qemu, counted or auto"),
     ],
 )
 def test_wrong_usage_is_told(arguments, status, message):

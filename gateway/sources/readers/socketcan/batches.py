@@ -15,9 +15,9 @@ from gateway.sources.readers.filters import FrameFilters
 from gateway.sources.readers.socketcan.raw_socket import RawSocket
 from gateway.sources.readers.socketcan.receiver import BEGIN, FD_SIZE, Rows, Times
 
-MOST = 4096
-"""Frames of one call at most: what is looked up for a call, not for a frame, weighs little then."""
-
+MOST = 1024
+"""Frames of one call at most: what is done for a call, not for a frame, weighs little then, and
+what the kernel has written is still in the processor's cache."""
 
 _DO_NOT_WAIT = int(socket.MSG_DONTWAIT)
 _SENT_HERE = int(socket.MSG_DONTROUTE | socket.MSG_CONFIRM)
