@@ -109,6 +109,7 @@ def test_the_bits_on_either_side_of_a_field_are_not_read():
     assert field(2, 3).read(b"\xff") == 7
     assert field(2, 3).read(b"\xe3") == 0
     assert field(2, 3, signed=True).read(b"\xff") == -1
+    assert field(2, 3, signed=True).read(b"\xeb") == 2
 
 
 def test_a_floating_point_field_is_read_in_its_size():
