@@ -343,6 +343,19 @@ def test_a_batch_of_any_size_gives_the_same_as_its_frames(decoding, can, lines):
         assert np.concatenate(parts).tobytes() == expected.tobytes()
 
 
+def test_batches_of_ever_other_sizes_give_the_same_as_their_frames(decoding, can):
+    made = decoding(*TWO_WIDTHS)
+    frames = can.make_frames([(291, bytes([number % 256, 1])) for number in range(10_000)])
+    values = frames["data"][:, 0].astype(float)
+    start = 0
+    for size in (*range(70, 150), 70, 149, 70):
+        stop = start + size
+        samples = made.decoder.decode(frames[start:stop], made.counters)
+        assert samples["t_ns"].tolist() == list(range(start, stop))
+        assert samples["value"].tolist() == values[start:stop].tolist()
+        start = stop
+
+
 @pytest.mark.parametrize("lines", [TWO_WIDTHS, MULTIPLEXED], ids=["plain", "multiplexed"])
 def test_many_frames_are_decoded_at_once(decoding, can, monkeypatch, lines):
     made = decoding(*lines)
