@@ -24,7 +24,7 @@ logging.getLogger("cantools").addHandler(logging.NullHandler())
 
 _FORMATS = {".dbc": "DBC", ".kcd": "KCD", ".sym": "SYM", ".arxml": "ARXML"}
 _READABLE = "a signal database (DBC, KCD, SYM or ARXML)"
-_PLACE = re.compile(r'(?:Invalid syntax )?at (line \d+, column \d+)(?:: "(.*)")?', re.DOTALL)
+_PLACE = re.compile(r'at (line \d+, column \d+)(?:: "(.*)")?', re.DOTALL)
 
 _MOST_SWITCH_BITS = 57  # what always fits into eight bytes, wherever it starts
 _FINEST_SWITCH = 1 / 256

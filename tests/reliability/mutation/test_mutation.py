@@ -33,13 +33,13 @@ SERIAL = {
 }
 CAN = {
     "can_fast_packet": ("fast_packets",),
-    "can_field": ("field", "values", "not_available"),
+    "can_field": ("field", "values"),
     "can_forms": ("forms",),
     "can_functions": ("values", "not_available", "frames", "fast_packets"),
     "can_ids": ("ids", "frames"),
     "can_tree": ("forms", "frames"),
     "can_words": ("words", "values", "frames"),
-    "database": ("database",),
+    "database": ("database", "database_sizes"),
     "database_sizes": ("database_sizes",),
     "frames": ("frames", "fast_packets", "values"),
 }

@@ -191,6 +191,20 @@ def test_a_suffix_that_says_another_format_is_believed(tmp_path, can):
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.sym", "FormatVersion=6.0\nwhat", "line 2, column 1: got 'what', expected SYM syntax"),
+        ("a.arxml", "<x/>", "got No XML namespace specified or illegal root tag name 'x',"
+                            " expected ARXML with a meaning"),
+    ],
+)  # fmt: skip
+def test_each_format_is_told_by_its_name(tmp_path, name, text, expected):
+    path = tmp_path / name
+    path.write_text(text)
+    assert told(path) == f"{path}: {expected}"
+
+
 def told(*paths) -> str:
     with pytest.raises(DatabaseError) as caught:
         FrameDatabase.load(paths)

@@ -64,11 +64,6 @@ def test_more_values_than_the_multiplexer_can_show_are_refused(
     assert made.values(1, b"\x03\0\x07\0\0\0\0\0") == {"S": 3, "V": 7}
 
 
-def test_a_multiplexer_range_of_all_values_that_16_bits_have_is_taken(decoding):
-    made = decoding(MESSAGE, SWITCH, VALUE, "SG_MUL_VAL_ 1 V S 0-65535;")
-    assert made.values(1, b"\x34\x12\x07\0\0\0\0\0") == {"S": 0x1234, "V": 7}
-
-
 @pytest.mark.parametrize("scale", ["0", "0.003", "-1e-200"])
 def test_a_multiplexer_of_which_thousands_of_raw_values_mean_one_is_refused(tmp_path, can, scale):
     text = told(tmp_path, can, MESSAGE, SWITCH.replace("(1,0)", f"({scale},0)"), VALUE)
@@ -97,3 +92,8 @@ def test_a_limit_that_no_number_can_hold_is_none(decoding):
 def test_a_signal_that_begins_before_its_message_is_refused(tmp_path, can):
     text = told(tmp_path, can, MESSAGE, ' SG_ S : -3|16@1- (1,0) [0|0] "" E')
     assert text == "M.S: got the start bit -3, expected 0 or more"
+
+
+def test_a_multiplexer_range_of_all_values_that_16_bits_have_is_taken(decoding):
+    made = decoding(MESSAGE, SWITCH, VALUE, "SG_MUL_VAL_ 1 V S 0-65535;")
+    assert made.values(1, b"\x34\x12\x07\0\0\0\0\0") == {"S": 0x1234, "V": 7}

@@ -370,6 +370,31 @@ def test_a_handful_of_frames_is_decoded_one_by_one(decoding, can, monkeypatch):
     assert len(made.decoder.decode(can.make_frames([(291, bytes(2))] * 8), made.counters)) == 8
 
 
+def test_the_more_a_frame_carries_the_fewer_are_decoded_at_once(decoding, can, monkeypatch):
+    def message(number, signals, kind=""):
+        facts = '|4@1+ (1,0) [0|0] "" E'
+        places = ((at, f" SG_ S{number}_{at} {kind}: {4 + 4 * at}{facts}") for at in range(signals))
+        return (f"BO_ {number} M{number}: 8 E", *(line for _, line in places))
+
+    def enough(*lines):
+        """How many frames are decoded at once."""
+        made = decoding(*lines)
+        for many in range(1, 1000):
+            try:
+                made.decoder.decode(can.make_frames([(1, bytes(8))] * many), made.counters)
+            except ZeroDivisionError:
+                return many
+        return None
+
+    monkeypatch.setattr("gateway.decode.can_batches.Batches.decode", lambda *_: 1 // 0)
+
+    one = enough(*message(1, 1))
+    assert 1 < enough(*message(1, 12)) < one < 200
+    assert enough(*message(1, 1), *message(2, 1), *message(3, 1)) == one
+    switch = ' SG_ MODE M : 0|4@1+ (1,0) [0|0] "" E'
+    assert enough(*message(1, 12, "m3 "), switch) < one
+
+
 def test_samples_that_are_kept_are_never_written_again(decoding, can):
     made = decoding(*TWO_WIDTHS)
     kept = []
