@@ -178,12 +178,12 @@ def test_the_gateway_sends_what_it_is_asked_for(vcan, node, tmp_path):
         [sys.executable, "-m", "gateway", "run", "car.toml"], cwd=tmp_path, env=environment
     )
     try:
-        while gateway("status").returncode:
+        while gateway("status", "car.toml").returncode:
             assert process.poll() is None
-        sent = gateway("send", "fan", "SPEED=42")
+        sent = gateway("send", "car.toml", "fan", "SPEED=42")
         assert (sent.returncode, sent.stdout) == (0, "fan: sent\n"), sent.stderr
         assert node.recv(72) == CLASSIC.pack(0x100, 1, 0, b"*")
-        ledger = json.loads(gateway("status", "--json").stdout)["ledger"]
+        ledger = json.loads(gateway("status", "car.toml", "--json").stdout)["ledger"]
         [row] = [row for row in ledger if row["stage"] == "can0.tx"]
         assert (row["received"], row["delivered"], row["lost"]) == (1, 1, 0)
     finally:

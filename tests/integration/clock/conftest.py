@@ -228,7 +228,8 @@ class Drive:
 
     def status(self):
         done = subprocess.run(
-            [sys.executable, "-m", "gateway", "status", "--json"],
+            [sys.executable, "-m", "gateway", "status", "car.toml", "--json"],
+            cwd=self.folder,
             env=self._environment,
             capture_output=True,
             text=True,

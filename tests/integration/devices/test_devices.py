@@ -108,13 +108,13 @@ above = 60.0
 """
 
 
-def alarms_of(configuration, folder, seconds="3"):
+def alarms_of(configuration, folder, seconds="5"):
     """The first event of every rule while the gateway runs."""
     ran = subprocess.run(
         [sys.executable, "-m", "gateway", "run", configuration, "--seconds", seconds,
          "--alarms", "-"],
         env={**os.environ, "RUNTIME_DIRECTORY": str(folder / "run")},
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True, text=True, timeout=240, check=True,
     )  # fmt: skip
     events = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
     return {event["rule"]: event for event in reversed(events)}, ran.stdout + ran.stderr
@@ -175,7 +175,7 @@ def test_firmware_of_ones_own_is_heard_on_bus_and_serial_port(firmware, folder):
         '[[rule]]\nname = "counting"\nsignal = "COUNT"\nabove = 0\n'
         '[[rule]]\nname = "ticking"\nsignal = "ticks"\nabove = 0\n'
     )
-    first, said = alarms_of(str(folder / "gateway.toml"), folder, "1.5")
+    first, said = alarms_of(str(folder / "gateway.toml"), folder)
     assert set(first) == {"counting", "ticking"}
     assert "every stage adds up" in said
 

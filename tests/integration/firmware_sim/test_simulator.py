@@ -18,7 +18,7 @@ from firmware_sim.client import connect
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "f1-scenario.toml"
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0
 
 SLCAN = """
 [[bus]]
@@ -37,7 +37,7 @@ def command(*arguments):
         [sys.executable, "-m", "firmware_sim", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 

@@ -117,8 +117,8 @@ def test_a_runtime_folder_that_cannot_be_made_is_one_line(bench):
 
 
 def test_status_says_when_nothing_runs(bench):
-    done = bench.gateway("status")
-    assert (done.returncode, done.stderr) == (3, "gateway: no gateway is running\n")
+    done = bench.gateway("status", "car.toml")
+    assert (done.returncode, done.stderr) == (3, "gateway: no gateway is running with car.toml\n")
 
 
 def test_status_shows_processes_rates_ledger_and_active_alarms(bench):
@@ -127,7 +127,7 @@ def test_status_shows_processes_rates_ledger_and_active_alarms(bench):
         status = bench.status_when(
             lambda status: status["alarms"] and status["processes"][0]["rate"]
         )
-        text = bench.gateway("status").stdout
+        text = bench.gateway("status", "car.toml").stdout
     assert status["state"] == "running"
     assert [each["name"] for each in status["processes"]] == [
         "drive", "analyzer-0", "analyzer-1", "analyzer-2", "journal", "console"

@@ -22,7 +22,7 @@ def test_a_replay_raises_the_events_of_the_back_test_byte_for_byte(bench, analyz
 
 
 def test_a_replay_in_real_time_raises_the_same_events(bench):
-    bench.write_drive(4)
+    bench.write_drive(6)
     bench.configure(speed="1.0")
     expected = bench.gateway("backtest", "car.toml", "drive.log").stdout
     done = bench.gateway("run", "car.toml")
@@ -86,9 +86,9 @@ def test_warnings_are_printed_for_people(bench):
 
 def test_seconds_ends_a_run_by_itself(bench):
     bench.configure(speed="1.0")
-    done = bench.gateway("run", "car.toml", "--seconds", "0.5")
+    done = bench.gateway("run", "car.toml", "--seconds", "2")
     assert done.returncode == 0, done.stderr
-    assert 0 < bench.ledger_rows(done.stdout)["drive"][0] < 3000
+    assert 0 < bench.ledger_rows(done.stdout)["drive"][0] < 6000
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -97,7 +97,7 @@ def test_a_signal_drains_what_was_read_and_ends_with_the_ledger(bench, number):
     with bench.running() as process:
         bench.read_until(process.stdout, "engine_hot")
         process.send_signal(number)
-        rest, log = process.communicate(timeout=30)
+        rest, log = process.communicate(timeout=120)
     assert process.returncode == 0, log
     rows = bench.ledger_rows(rest)
     assert rows["drive > samples"][1] == rows["samples > analyzer-0"][1] > 0
@@ -106,13 +106,13 @@ def test_a_signal_drains_what_was_read_and_ends_with_the_ledger(bench, number):
 
 @pytest.mark.parametrize("victim", ["drive", "analyzer-0", "analyzer-2", "journal"])
 def test_a_process_that_is_killed_costs_no_event(bench, victim):
-    bench.write_drive(4)
+    bench.write_drive(6)
     bench.configure(speed="1.0")
     expected = bench.gateway("backtest", "car.toml", "drive.log").stdout
     with bench.running() as process:
         for restarts in range(3):
             os.kill(bench.pid_of(victim, restarts), signal.SIGKILL)
-        out, log = process.communicate(timeout=60)
+        out, log = process.communicate(timeout=120)
     assert process.returncode == 0, log
     assert log.count(f"{victim} ended (killed by SIGKILL)") == 3
     assert (bench.folder / "journal.jsonl").read_text() == expected
@@ -133,7 +133,7 @@ def test_a_view_that_was_killed_still_knows_which_alarms_are_on(bench):
         # The new one has not seen them go on.
         lines = bench.read_until(process.stdout, "3 alarms active")
         process.send_signal(signal.SIGINT)
-        _, log = process.communicate(timeout=30)
+        _, log = process.communicate(timeout=120)
     assert process.returncode == 0, log
     assert len([line for line in lines if "engine_very_hot" in line]) <= 1
 
@@ -141,7 +141,7 @@ def test_a_view_that_was_killed_still_knows_which_alarms_are_on(bench):
 def test_a_journal_killed_while_it_writes_has_every_event_once(bench):
     # Two events every ten milliseconds: hardly a moment at which none is under way.
     lines = []
-    for ms in range(4000):
+    for ms in range(6000):
         temp = "803E" if ms // 5 % 2 else "B036"  # 120 and 100 degC
         stamp = f"({100 + ms // 1000}.{ms % 1000:03d}000)"
         lines.append(f"{stamp} can0 100#{temp}000000000000")
@@ -154,7 +154,7 @@ def test_a_journal_killed_while_it_writes_has_every_event_once(bench):
     with bench.running() as process:
         for restarts in range(4):
             os.kill(bench.pid_of("journal", restarts), signal.SIGKILL)
-        out, log = process.communicate(timeout=60)
+        out, log = process.communicate(timeout=120)
     assert process.returncode == 0, log
     assert (bench.folder / "journal.jsonl").read_text() == expected
     events = expected.count("\n")
@@ -180,11 +180,12 @@ def _open_pidfd(pid):
         fd = os.pidfd_open(pid)
     except ProcessLookupError:
         return None
-    assert select.select([fd], [], [], 10)[0], f"process {pid} outlived the supervisor"
+    assert select.select([fd], [], [], 60)[0], f"process {pid} outlived the supervisor"
     return fd
 
 
 def test_one_instance_runs_a_configuration(bench):
+    bench.write_drive(600)
     bench.configure(speed="1.0")
     with bench.running() as process:
         bench.status()

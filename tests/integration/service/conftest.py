@@ -40,12 +40,12 @@ signal = "RMC.latitude"
 stale_after = "500ms"
 """
 
-# What every script begins with. wait_for COMMAND waits, at most 20 s, until that succeeds.
+# What every script begins with. wait_for COMMAND waits, at most a minute, until that succeeds.
 PRELUDE = """
 set -u
 wait_for() {
     local n
-    for n in $(seq 200); do if "$@" >/dev/null 2>&1; then return; fi; sleep 0.1; done
+    for n in $(seq 600); do if "$@" >/dev/null 2>&1; then return; fi; sleep 0.1; done
     echo "in vain: $*"; exit 1
 }
 show() { systemctl show --property="$1" --value gateway@car; }

@@ -32,11 +32,11 @@ def test_one_that_hangs_is_started_again_by_the_watchdog(in_box):
     said = in_box(
         """
         install -D /dev/stdin /run/systemd/system/gateway@.service.d/quick.conf <<< "[Service]
-        WatchdogSec=2"
+        WatchdogSec=4"
         systemctl daemon-reload
         systemctl start gateway@car
         wait_for is NRestarts 0
-        sleep 4  # twice as long as it lives unfed
+        sleep 8  # twice as long as it lives unfed
         show NRestarts
         kill -STOP $(show MainPID)
         wait_for is NRestarts 1

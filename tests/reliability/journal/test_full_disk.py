@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-EVENTS = 300
+EVENTS = 400
 
 
 @contextmanager
