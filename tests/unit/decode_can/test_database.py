@@ -237,6 +237,11 @@ def test_a_syntax_error_is_shown_with_its_place(tmp_path, can):
             "line 6, column 22: got '[0|0] \"\" E', expected DBC syntax",
             id="the rest of the line",
         ),
+        pytest.param(
+            ["BO_ two >>!<< three"],
+            "line 5, column 9: got '>>!<< three', expected DBC syntax",
+            id="a line like the mark of cantools",
+        ),
         pytest.param(["\1 "], "line 5, column 1: got '\\x01', expected DBC syntax", id="no token"),
         pytest.param(
             ["BO_ 1 M: 8 E", ' SG_ S : 0|8@1+ (1,0) [0|0] "V'],
