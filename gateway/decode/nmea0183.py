@@ -32,7 +32,7 @@ _1024_BITS = (1 << 1024) - 1
 _PADDING = [b""] * LONGEST
 _ADDRESS = re.compile(rb"[A-Z0-9]{3,16}")
 _PIECE = re.compile(rb"[$!]?[^$!]+|[$!]")
-_TAG_BLOCK = re.compile(rb"\\[^\\]*\\")
+_TAG_BLOCK = re.compile(rb"^\\[^\\]*\\")
 
 
 @dataclass(slots=True)
@@ -145,7 +145,7 @@ class Nmea0183Decoder:
         "$" and "!" only ever begin a sentence, so bytes were lost before one that stands within
         the line, and what precedes it is the head of another sentence.
         """
-        line = _TAG_BLOCK.sub(b"", line.strip(b" \t\0"), count=1)
+        line = _TAG_BLOCK.sub(b"", line.strip(b" \t\0"))
         pieces = _PIECE.findall(line) or [b""]
         counters.received += len(pieces) - 1
         for number, piece in enumerate(pieces, start=1):

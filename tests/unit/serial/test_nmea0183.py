@@ -348,6 +348,7 @@ GOOD = b"$HEHDT,271.1,T*2A\r\n"
         pytest.param(b"1.1,T*2A\r\n", 1, {"malformed": 1}, id="a tail"),
         pytest.param(b"$HEHDT,27" + GOOD, 2, {"malformed": 1}, id="a head, then a sentence"),
         pytest.param(b"\x00\xff\x80" + GOOD, 2, {"malformed": 1}, id="noise, then a sentence"),
+        pytest.param(b"X" + GOOD, 2, {"malformed": 1}, id="a letter, then a sentence"),
         pytest.param(b"$$\r\n", 2, {"malformed": 2}, id="nothing but beginnings"),
         pytest.param(b"hello world\r\n", 1, {"malformed": 1}, id="text"),
         pytest.param(b"\xc3\xa9\xff\r\n", 1, {"malformed": 1}, id="no ASCII"),
@@ -416,6 +417,12 @@ def test_unknown_types_are_handled_and_counted_by_type(nmea, sentence):
     assert readings == []
     assert nmea.counters.unknown == {"VDM": 1, "PGRMZ": 1, "TXT": 2, "ALK": 1}
     assert nmea.ledger == (5, 5, {})
+
+
+@pytest.mark.parametrize("before", [b"", b"\\s:gps*58\\"])
+def test_backslashes_within_a_sentence_are_no_tag_block(nmea, sentence, before):
+    nmea.feed(before + sentence(r"GNTXT,01,01,02,a\b\c").rstrip() + b" \r\n")
+    assert nmea.ledger == (1, 1, {})
 
 
 def test_an_address_has_three_to_sixteen_letters_and_figures(nmea):
