@@ -54,9 +54,13 @@ class PacketReceiver:
         if not count:
             self._ring.check()
             return 0
-        # After the others: what has come back from the bus was sent before.
+        # After the others: what has come back from the bus was sent before. And no further: a
+        # program that sends faster than this reads would hold it here.
+        last_ns = frames["t_ns"][count - 1]
         while sent := self._sent_ring.receive(self._sent):
             self._echoes.expect(self._sent[:sent])
+            if self._sent["t_ns"][:sent].min() > last_ns:
+                break
         self._echoes.mark(frames[:count])
         return count
 
