@@ -94,6 +94,24 @@ def test_a_signal_that_begins_before_its_message_is_refused(tmp_path, can):
     assert text == "M.S: got the start bit -3, expected 0 or more"
 
 
+def test_numbers_of_thousands_of_digits_are_shown_by_their_beginnings(tmp_path, can):
+    place = f"{'1' * 3000}|{'2' * 3000}"
+    text = told(tmp_path, can, MESSAGE, f' SG_ S : {place}@1+ (1,0) [0|0] "" E')
+    assert text.startswith(f"signal S: got {'2' * 20} bits from bit {'1' * 20} on, expected")
+    ranges = f"0-{'3' * 3000}"
+    text = told(tmp_path, can, MESSAGE, SWITCH, VALUE, f"SG_MUL_VAL_ 1 V S {ranges};")
+    assert text == f"signal V: got the ranges 0-{'3' * 38}, expected at most 65536 values"
+
+
+def test_of_multiplexers_of_one_name_the_longest_says_how_many_values_there_are(decoding):
+    lines = SWITCH, VALUE
+    short = [line.replace("0|16", "0|8") for line in lines]
+    for other in ((*lines, "BO_ 2 N: 8 E", *short), (*short, "BO_ 2 N: 8 E", *lines)):
+        number = 1 if other[0] == SWITCH else 2
+        made = decoding(MESSAGE, *other, f"SG_MUL_VAL_ {number} V S 0-999;")
+        assert made.values(number, b"\xe7\x03\x07\0\0\0\0\0") == {"S": 999, "V": 7}
+
+
 def test_a_multiplexer_range_of_all_values_that_16_bits_have_is_taken(decoding):
     made = decoding(MESSAGE, SWITCH, VALUE, "SG_MUL_VAL_ 1 V S 0-65535;")
     assert made.values(1, b"\x34\x12\x07\0\0\0\0\0") == {"S": 0x1234, "V": 7}
