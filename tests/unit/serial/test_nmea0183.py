@@ -393,8 +393,9 @@ def test_a_missing_checksum_is_forgiven_only_to_talkers_that_never_send_one(nmea
     assert nmea.ledger == (4, 3, {"no_checksum": 1})
 
 
-def test_two_sentences_without_a_line_end_between_them_are_both_read(nmea):
-    assert nmea.values(GOOD.strip() + b"$IIMTW,17.5,C*10\r\n") == {
+@pytest.mark.parametrize("between", [b"", b" "])
+def test_two_sentences_without_a_line_end_between_them_are_both_read(nmea, between):
+    assert nmea.values(GOOD.strip() + between + b"$IIMTW,17.5,C*10\r\n") == {
         "HDT.heading_true": 271.1,
         "MTW.water_temperature": 17.5,
     }
@@ -417,6 +418,19 @@ def test_unknown_types_are_handled_and_counted_by_type(nmea, sentence):
     assert readings == []
     assert nmea.counters.unknown == {"VDM": 1, "PGRMZ": 1, "TXT": 2, "ALK": 1}
     assert nmea.ledger == (5, 5, {})
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b" \r\n"])
+def test_a_star_in_a_text_does_not_begin_the_checksum(nmea, sentence, end):
+    nmea.feed(sentence("GNTXT,01,01,02,2*3").rstrip() + end)
+    assert nmea.ledger == (1, 1, {})
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b" \r\n"])
+def test_a_sentence_may_begin_with_an_exclamation_mark(nmea, sentence, end):
+    nmea.feed(sentence("AIVDM,1,1,,B,177KQJ5000G?tO`K>RA1wUbN0TKH,0", start="!").rstrip() + end)
+    assert nmea.counters.unknown == {"VDM": 1}
+    assert nmea.ledger == (1, 1, {})
 
 
 @pytest.mark.parametrize("before", [b"", b"\\s:gps*58\\"])
