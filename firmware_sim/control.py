@@ -8,8 +8,8 @@ r"""The control socket of a running scenario: a JSON object a line in, one a lin
     {"do": "clear", "id": 3}       without id: all; answers with "effects"
 
 It is a Unix stream socket with the abstract name ``\0firmware-sim-control/<name>``. An answer has
-``"ok": true``, when it was obeyed (``"monotonic_ns"``), and what was asked for; or ``"ok": false``
-and ``"error"``, a line.
+``"ok": true``, from when on frames show it (``"monotonic_ns"``), and what was asked for; or
+``"ok": false`` and ``"error"``, a line.
 """
 
 from __future__ import annotations
@@ -140,8 +140,11 @@ class ControlServer:
     def obey(self, line: bytes) -> dict[str, Any]:
         """Do what *line* asks for; return the answer."""
         try:
-            # From this moment on: what was on a bus before does not show it.
-            return {"ok": True, "monotonic_ns": time.monotonic_ns(), **self._done(_parsed(line))}
+            request = _parsed(line)
+            now_ns = time.monotonic_ns()
+            # A frame that is being sent does not show yet what is changed.
+            from_ns = now_ns if isinstance(request, State) else self._rig.clear_ns(now_ns)
+            return {"ok": True, "monotonic_ns": from_ns, **self._done(request)}
         except RequestError as error:
             return {"ok": False, "error": str(error)}
 

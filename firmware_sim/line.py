@@ -122,6 +122,11 @@ class Line:
         """Whether frames wait that have not failed yet."""
         return any(not node.stuck for node in self._senders)
 
+    def clear_ns(self, now_ns: int) -> int:
+        """Return when what is on the wire at *now_ns* has ended; *now_ns* where nothing is."""
+        attempt = self._attempt
+        return max(now_ns, attempt.end_ns) if attempt and attempt.start_ns <= now_ns else now_ns
+
     def corrupt(
         self, node: Node, probability: float, now_ns: int, *, count: int | None = None
     ) -> None:

@@ -106,6 +106,11 @@ class Rig:
             "devices": {name: _device_state(member) for name, member in self.members.items()},
         }
 
+    def clear_ns(self, now_ns: int) -> int:
+        """Return when what is on any bus at *now_ns* (CLOCK_MONOTONIC) has ended."""
+        wires = [each.bus.line for each in self.lines.values()]
+        return max([now_ns, *(wire.clear_ns(now_ns) for wire in wires if wire)])
+
     def set(self, device: str, values: Mapping[str, float], *, where: str = "values") -> None:
         """Hold inputs of *device* at *values*, until `release`; all of them or, if wrong, none.
 

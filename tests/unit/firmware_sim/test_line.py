@@ -95,6 +95,18 @@ def test_advance_says_when_the_frame_on_the_wire_ends(fleet):
     assert bus.bus.advance(START + SECOND) is None
 
 
+def test_the_wire_is_clear_when_the_frame_on_it_has_ended(fleet):
+    bus = fleet("a", "b")
+    line = bus.bus.line
+    assert line.clear_ns(START) == START
+    bus.offer("a", 0x100, 0x200)
+    bus.bus.advance(START)
+    assert line.clear_ns(START - 1) == START - 1
+    end = START + length(0x100) * BIT
+    assert line.clear_ns(START) == line.clear_ns(START + 10 * BIT) == end
+    assert line.clear_ns(START + MS) == START + MS
+
+
 def test_three_bits_of_intermission_lie_between_two_frames(fleet):
     bus = fleet("a", "b")
     bus.offer("a", 0x555, 0x555)
