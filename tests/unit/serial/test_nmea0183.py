@@ -483,7 +483,7 @@ def test_reset_forgets_a_half_sentence_and_says_so(nmea):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\x00", b"\xff" * 127, b"\xff" * 128, bytes(range(1, 256)) * 17]
+    "data", [b"", b"\x00", b"\xff" * 127, b"\xff" * 128, bytes(range(1, 255)) * 17]
 )
 def test_xor_is_the_exclusive_or_of_all_bytes(data):
     expected = 0
