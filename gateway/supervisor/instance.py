@@ -76,8 +76,7 @@ class Instance:
 
     def __init__(self, name: str, file: Path) -> None:
         self._file = file.resolve()
-        digest = hashlib.sha256(str(self._file).encode()).hexdigest()[:12]
-        self._stem = f"{name}-{digest}"
+        self._stem = f"{name}-{_digest(self._file)}"
         self.listener: socket.socket | None = None
         self._lock: int | None = None
 
@@ -138,6 +137,10 @@ class Instance:
         self.forget()
 
 
+def _digest(file: Path) -> str:
+    return hashlib.sha256(str(file).encode()).hexdigest()[:12]
+
+
 @contextmanager
 def _short_address(path: Path) -> Iterator[str]:
     """Yield another path of the socket *path*, since a socket's has to fit into 107 bytes."""
@@ -169,10 +172,15 @@ class Running:
     status: dict[str, Any]
 
 
-def running_instances() -> Iterator[Running]:
-    """Ask every running instance that can be found for its status."""
+def running_instances(config: Path | None = None) -> Iterator[Running]:
+    """Ask every running instance that can be found for its status.
+
+    Args:
+        config: Only those of this configuration: others, which may hang, are not asked.
+    """
+    pattern = "*.sock" if config is None else f"*-{_digest(config.resolve())}.sock"
     for folder in _search_folders():
-        for path in sorted(folder.glob("*.sock")):
+        for path in sorted(folder.glob(pattern)):
             status = ask(path, {"request": "status"})
             if status is not None:
                 yield Running(path, status)
@@ -187,9 +195,7 @@ def the_instance(config: str | None) -> Running:
     Raises:
         GatewayError: None is running, or several are.
     """
-    found = list(running_instances())
-    if config is not None:
-        found = [each for each in found if each.status["config"] == str(Path(config).resolve())]
+    found = list(running_instances(None if config is None else Path(config)))
     if not found:
         raise GatewayError("no gateway is running" + (f" with {config}" if config else ""))
     if len(found) > 1:

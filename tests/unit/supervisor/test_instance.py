@@ -46,6 +46,11 @@ def test_an_instance_that_was_killed_is_in_nobodys_way(tmp_path):
         pass
 
 
+def test_who_looks_for_one_does_not_wait_for_another_that_hangs(tmp_path):
+    with Instance("car", tmp_path / "car.toml"):  # answers nobody
+        assert list(running_instances(tmp_path / "boat.toml")) == []
+
+
 def test_a_runtime_folder_may_have_a_long_path(tmp_path, monkeypatch):
     folder = tmp_path / ("long" * 30)
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(folder))
