@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gateway.decode.can_field import Field, Kind
 from gateway.decode.can_forms import Wanted
-from gateway.decode.can_pieces import PIECE, SLOTS, make_piece, shifts
+from gateway.decode.can_pieces import SLOTS, make_piece, shifts
 from gateway.decode.can_room import Room
 from gateway.decode.can_words import Ints, WordReader
 from gateway.decode.can_work import Work, Works
@@ -40,7 +40,7 @@ class Tables:
         self._words = words
         self._source = source
         self._forms: list[tuple[int, int, int]] = []
-        self._pieces: list[NDArray[np.void]] = [np.zeros(1, PIECE)]
+        self._pieces = [make_piece((), words, source, 0)]
         self._groups: list[Sequence[Wanted]] = [()]
         self._may_fall = self._may_exceed = False
         self._reserves_below = self._reserves_above = False

@@ -36,6 +36,7 @@ MESSAGES = {
     "nine bytes": message(signal("A", "3|68@1+", limits="[0|1e20]"), length=12),
     "half": message(signal("A", "0|16@1-"), "SIG_VALTYPE_ 5 A : 1;"),
     "single": message(signal("A", "7|32@0-", "(-2,0)"), "SIG_VALTYPE_ 5 A : 1;"),
+    "a scaled float": message(signal("A", "7|32@0-", "(2,0)"), "SIG_VALTYPE_ 5 A : 1;"),
     "double": message(signal("A", "0|64@1-", limits="[-1|1e200]"), "SIG_VALTYPE_ 5 A : 2;"),
     "not available": message(signal("A", "0|3@1+"), can_id=GROUP),
     "not available at the least": message(signal("A", "0|3@1+", "(-1,0)"), can_id=GROUP),
@@ -98,6 +99,7 @@ def frames(made, can):
     length = wanted.length
     rng = np.random.default_rng(length)
     payloads = [bytes([byte] * length) for byte in (0x00, 0xFF, 0x80, 0x7F, 0x01, 0x7C, 0xFC)]
+    payloads += [b"\x80".ljust(length, b"\0"), b"\x80".rjust(length, b"\0")]
     payloads += [rng.bytes(length) for _ in range(120)]
     payloads += [rng.bytes(short) for short in range(length)]
     payloads += [bytes([*range(start, start + length)]) for start in range(8)]
