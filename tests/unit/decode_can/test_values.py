@@ -163,6 +163,7 @@ def test_an_infinite_value_is_out_of_any_range(decoding):
         ),
         pytest.param(60, "+", "3", "0.5", 2**60 - 1, float(3 * (2**60 - 1)) + 0.5, id="half whole"),
         pytest.param(64, "-", "-7", "0", 2**63, 7 * 2.0**63, id="beyond 64 bits"),
+        pytest.param(8, "+", "1e308", "0.5", 255, math.inf, id="an infinite product"),
         pytest.param(8, "+", "1e308", "0", 255, math.inf, id="beyond the greatest double"),
         pytest.param(8, "-", "-1e308", "0", 127, -math.inf, id="beyond the least double"),
     ],
