@@ -103,7 +103,7 @@ class Batches:
                 raw: self._add(branch, origin, added) for raw, branch in form.branches.items()
             }
             otherwise = self._add(form.otherwise, origin, added) if form.otherwise else 0
-            self._tables.add(() if form.switch else form.fields, origin)
+            self._tables.add(form.fields, origin)
             added[form] = self._selection.add(form.switch, branches, otherwise)
         return added[form]
 
