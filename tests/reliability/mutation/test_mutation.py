@@ -38,6 +38,7 @@ CAN = {
     "can_functions": ("values", "not_available", "frames", "fast_packets"),
     "can_ids": ("ids", "frames"),
     "can_pieces": ("pieces", "at_once", "not_available"),
+    "can_room": ("room", "at_once", "frames"),
     "can_tree": ("forms", "frames"),
     "can_words": ("words", "values", "at_once"),
     "can_work": ("work", "at_once"),
