@@ -29,6 +29,7 @@ MESSAGES = {
     "64 bits and a sign": message(signal("A", "7|64@0-", "(0.5,0)")),
     "an offset": message(signal("A", "8|12@1-", "(0.1,-40)")),
     "a negative factor": message(signal("A", "8|4@1-", "(-0.5,0)")),
+    "a factor of 0": message(signal("A", "8|4@1-", "(0,0)")),
     "a minimum": message(signal("A", "8|8@1-", limits="[-3|1000]")),
     "a maximum": message(signal("A", "8|8@1-", limits="[-1000|3]")),
     "both limits": message(signal("A", "8|8@1-", limits="[-3|3]")),
