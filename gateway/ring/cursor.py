@@ -50,7 +50,9 @@ class Cursor:
         self._published_at = lane.at.published
         self._wanted_at = lane.at.wanted
         self._flags_at = lane.at.flags
+        self._flag = LaneFlag.READER_WAITS << number
         with lane.guard:
+            lane.wake(self._flag)  # its predecessor may have been killed in its sleep
             account = lane.reopen_account(number)
             self._remember_state()
             self.position, self._lost = account.cursor, account.lost
@@ -165,8 +167,23 @@ class Cursor:
             self._look()
             if self.end > self.position:
                 return True
-            self._lane.set_flag(LaneFlag.READER_WAITS << self._number)
+            self._lane.set_flag(self._flag)
             return False
+
+    def doze(self) -> bool:
+        """Ask to be woken by what stirs this reader; return True if there are records already."""
+        with self._lane.guard:
+            self._look()
+            if self.end > self.position:
+                return True
+            self._lane.doze(self._flag)
+            return False
+
+    def wake(self) -> None:
+        """Take `doze` back."""
+        if self._lane.dozing & self._flag:
+            with self._lane.guard:
+                self._lane.wake(self._flag)
 
     def free(self) -> None:
         """Let no producer wait for this reader any more; what it has not taken counts as lost."""

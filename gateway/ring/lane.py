@@ -30,10 +30,11 @@ class Account:
 class Lane:
     """The header of a lane. Unless it says otherwise, a method's caller holds `guard`.
 
-    **What the guard protects**: every word of the header. It is held for a few stores and never
-    while records are copied by a producer or a lossless reader; the records themselves are handed
-    over by the positions: slots from ``published`` on belong to the producer, up to the point where
-    they would reach the oldest cursor that it waits for; the others belong to the readers.
+    **What the guard protects**: every word of the header. It is held for a few stores, and for a
+    look at the records where somebody dozes, and never while records are copied by a producer or a
+    lossless reader; the records themselves are handed over by the positions: slots from
+    ``published`` on belong to the producer, up to the point where they would reach the oldest
+    cursor that it waits for; the others belong to the readers.
 
     **What is left if its holder dies**: nothing to repair. Each change takes effect by storing one
     word, and whoever has to be woken by it is woken *before* that store: a wake-up too many costs
@@ -47,6 +48,12 @@ class Lane:
     reuses the slots only after it has seen that cursor under the guard. The flags "somebody sleeps"
     are set and tested under the guard too, so either the sleeper sees the new position or the other
     side sees the flag; this would need a store-load barrier otherwise, on x86-64 as well.
+
+    **Who dozes** has taken all there was, and sleeps on although more comes, until something comes
+    that stirs it. What does, it has written down before it says under the guard that it dozes; the
+    producer looks there under the guard, in which it then publishes. So no record gets between
+    what is written and who sleeps by it; and until its bit is cleared, nothing that was published
+    concerns the reader, wherever its cursor is.
     """
 
     def __init__(
@@ -88,18 +95,46 @@ class Lane:
         """Declare the end of the stream."""
         flags = self.words[self.at.flags]
         self.ring_bells(flags)
+        self.rouse(self.words[self.at.dozing])
         self.words[self.at.flags] = flags | _CLOSED
 
     def ring_bells(self, flags: int) -> None:
         """Wake the readers that sleep according to *flags*, and clear their flags."""
+        self._ring(flags)
+        self.words[self.at.flags] = flags & _CLOSED
+
+    def _ring(self, flags: int) -> None:
         for reader, bell in enumerate(self._bells):
             if flags & LaneFlag.READER_WAITS << reader:
                 bell.set()
-        self.words[self.at.flags] = flags & _CLOSED
 
     def set_flag(self, flag: int) -> None:
         """Say that a reader is about to sleep."""
         self.words[self.at.flags] |= flag
+
+    def doze(self, flag: int) -> None:
+        """Say that a reader, which has looked at everything, sleeps until something stirs it."""
+        # By itself it wakes when half of the lane is full: nobody has to wait for it.
+        rouse_at = self.published + max(self.capacity // 2, 1)
+        if self.dozing:
+            rouse_at = min(rouse_at, self.words[self.at.rouse_at])
+        self.words[self.at.rouse_at] = rouse_at
+        self.words[self.at.flags] &= ~flag
+        self.words[self.at.dozing] |= flag
+
+    def rouse(self, flags: int) -> None:
+        """Wake those readers among *flags* that doze."""
+        self._ring(flags & self.dozing)
+        self.wake(flags)
+
+    def wake(self, flags: int) -> None:
+        """Say that the readers among *flags* do not doze."""
+        self.words[self.at.dozing] &= ~flags
+
+    @property
+    def dozing(self) -> int:
+        """The flags of the readers that doze. Without the guard, right about the caller only."""
+        return self.words[self.at.dozing]
 
     def account(self, reader: int) -> Account:
         """Return the account of reader number *reader*."""
@@ -140,9 +175,13 @@ class Lane:
         return max(self.words[self.at.claimed] - self.capacity, 0)
 
     def consumed(self, readers: Sequence[int]) -> int:
-        """Return the least cursor of *readers*, as far as they have one. Takes the guard itself."""
+        """Return the position below which no record concerns *readers* any more.
+
+        The least of their cursors, as far as they have one and do not doze. Takes the guard itself.
+        """
         with self.guard:
-            accounts = [self.account(reader) for reader in readers]
+            awake = [r for r in readers if not self.dozing & LaneFlag.READER_WAITS << r]
+            accounts = [self.account(reader) for reader in awake]
             cursors = [account.cursor for account in accounts if not account.freed]
             return min(cursors, default=self.published)
 

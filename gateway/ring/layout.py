@@ -14,6 +14,8 @@ field straddles a cache line and what two processes write often does not share o
                              136     8     claimed: up to here slots may be overwritten
                              144     8     flags: see `LaneFlag`
                              152     8     wanted: the producer sleeps until the cursors are here
+                             160     8     dozing: who dozes, with the bits of the flags
+                             168     8     rouse_at: publishing up to here wakes all of them
                              192     64    account[0], of reader 0
                              256     64    account[1], ...
     account[r]               0       8     state: see `AccountState`
@@ -72,6 +74,8 @@ class LaneLayout:
     claimed: int
     flags: int
     wanted: int
+    dozing: int
+    rouse_at: int
     accounts: tuple[int, ...]
     data: int
 
@@ -128,6 +132,8 @@ class RingLayout:
             claimed=published + 1,
             flags=published + 2,
             wanted=published + 3,
+            dozing=published + 4,
+            rouse_at=published + 5,
             accounts=tuple(offset // WORD for offset in accounts),
             data=self.header_size + index * self._lane_data,
         )

@@ -133,6 +133,26 @@ class Reader:
             raise RingClosed("end of stream")
         return False
 
+    def doze(self, timeout_ns: int) -> None:
+        """Sleep until a record comes that stirs this reader, and let all others gather.
+
+        What stirs it the producers find out, see `Ring.writer`. It wakes as well when half of a
+        lane is full, when a stream ends, when its place is freed, and after *timeout_ns*. Without
+        effect while there are records that were not taken.
+
+        Raises:
+            RingEvicted: As for `peek`.
+        """
+        # Clear before looking, as in `arm`.
+        self._bell.clear()
+        try:
+            news = any(cursor.doze() for cursor in self._cursors)
+            if not news and not all(cursor.is_closed for cursor in self._cursors):
+                self._bell.wait(timeout_ns)
+        finally:
+            for cursor in self._cursors:
+                cursor.wake()
+
     def fileno(self) -> int:
         """The descriptor that becomes readable after `arm` when there may be something."""
         return self._bell.fileno()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gateway.ring.event import Event
 from gateway.ring.lane import Lane
@@ -94,13 +95,20 @@ class Ring:
         rooms = [Event() for _ in range(lanes)]
         return cls(dtype, layout, readers, memory, bells, rooms, create=True)
 
-    def writer(self, lane: int) -> Writer:
+    def writer(self, lane: int, stirs: Callable[[NDArray[np.void]], int] | None = None) -> Writer:
         """Become the producer of *lane*, 0, 1, 2, ...; it goes on at the lane's position.
+
+        Args:
+            lane: Its number.
+            stirs: Says which readers must not doze on when these records come: bit r for reader
+                number r. None: all of them. Called under a lock, so it should be quick.
 
         Raises:
             RingError: It has one that is alive.
         """
-        return Writer(self._memory, self.dtype, self._lanes[lane], self.readers, self._places)
+        return Writer(
+            self._memory, self.dtype, self._lanes[lane], self.readers, self._places, stirs
+        )
 
     def reader(self, name: str) -> Reader:
         """Become the reader *name*, at the position at which its predecessor committed.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -48,6 +48,7 @@ class Writer:
         lane: Lane,
         readers: Sequence[ReaderSpec],
         places: Sequence[Place],
+        stirs: Callable[[NDArray[np.void]], int] | None,
     ) -> None:
         if not lane.tenant.take():
             raise RingError(f"lane {lane.index} has a producer that is alive")
@@ -61,6 +62,8 @@ class Writer:
         self._data = lane.at.data
         self._flags_at = lane.at.flags
         self._published_at = lane.at.published
+        self._dozing_at = lane.at.dozing
+        self._stirs = stirs
         self._try_lock, self._release = lane.guard.try_lock, lane.guard.release
         mine = [(r, spec) for r, spec in enumerate(readers) if spec.reads(lane.index)]
         self._lossless = [
@@ -133,9 +136,19 @@ class Writer:
                     raise RingClosed(f"lane {self._lane.index} is closed")
                 if flags & _READERS:
                     self._lane.ring_bells(flags)
+            if self._words[self._dozing_at]:
+                self._rouse(records, head + count)
             self._words[self._published_at] = head + count
         finally:
             self._release()
+
+    def _rouse(self, records: NDArray[np.void], end: int) -> None:
+        """Wake those who doze and are stirred by *records*, up to *end*. The guard is held."""
+        flags = _READERS
+        if self._stirs is not None and end < self._words[self._lane.at.rouse_at]:
+            flags = self._stirs(records) * LaneFlag.READER_WAITS
+        if flags:
+            self._lane.rouse(flags)
 
     def _put_in_pieces(self, records: NDArray[np.void], timeout_ns: int | None) -> int:
         if self._is_detached:
