@@ -127,6 +127,8 @@ class Limits:
                 )
                 if kind is not None:
                     rate = float(judged[n]) if by_rate else np.nan
+                    if rule.condition is Condition.OUTSIDE:
+                        self._state["last_value"][slot] = value[n]
                     yield Event(int(rows[n]), slot, kind, times[n], float(value[n]), rate)
                 end = leaves[state].find(1, n + 1, stop)
                 end = stop if end < 0 else end

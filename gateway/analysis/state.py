@@ -25,7 +25,8 @@ RULE_STATE = np.dtype(
 says whether the two fields that follow hold anything: ``last_ns`` and ``last_value`` are the
 signal's last valid sample. A rule on a rate measures the next rise from it; a rule on silence
 measures the silence from it, and until there was a valid sample ``last_ns`` is when the source
-was first heard of and ``last_value`` is NaN. Rules on the value alone leave the two as they are.
+was first heard of and ``last_value`` is NaN. A rule ``outside`` notes in ``last_value`` what last
+raised or cleared it; the other rules on the value alone leave the two as they are.
 """
 
 RuleStates = NDArray[np.void]

@@ -19,6 +19,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.analysis.quiet import QuietRules, QuietTable
 from gateway.analysis.resumable import ResumableEngine
 from gateway.analysis.rules import Condition, Rule
 from gateway.analysis.states import RuleState
@@ -128,6 +129,14 @@ class Assembly:
         self._marks = np.frombuffer(mmap.mmap(-1, 8 * (len(plan.rules) + 1)), np.uint64)
         self._rules = [plan.rules_of(number) for number in range(count)]
         self._rule_memory = [self._memory_for(rules) for rules in self._rules]
+        quiet = QuietTable.size(len(plan.signals), len(plan.sources), count)
+        self._quiet = QuietTable(
+            np.frombuffer(mmap.mmap(-1, quiet), np.uint8),
+            plan.rules,
+            plan.owner,
+            len(plan.sources),
+            count,
+        )
         self.table = tuple(self._rows())
         self.board = Board([spec.name for spec in self.table])
 
@@ -254,7 +263,7 @@ class Assembly:
         Producer(
             source,
             index,
-            self.samples.writer(index),
+            self.samples.writer(index, partial(self._quiet.stirs, index)),
             self.board[source.name],
             self.start,
             self.stop,
@@ -268,15 +277,17 @@ class Assembly:
 
     def _analyze(self, number: int) -> None:
         name = self.analyzers[number]
+        engine = self._engine(number)
         Analyzer(
             number,
-            self._engine(number),
+            engine,
             self.samples.reader(name),
             self.alarms.writer(number),
             np.array([source.live for source in self.plan.sources]),
             self.board[name],
             self._clock,
             Rhythm(self._clock, self.plan.config.gateway.latency, ANALYZERS_AFTER_NS),
+            QuietRules(self._quiet, number, self._rules[number], engine.state),
         ).run()
 
     def _sink(self, output: AlarmOutput) -> None:

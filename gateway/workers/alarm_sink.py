@@ -71,12 +71,11 @@ class AlarmSink:
         self._row.state = RowState.RUNNING
         ended = False
         while not ended:
-            if not len(self._merge):
-                ended = self._drain(IDLE_BEAT_NS)
-            if len(self._merge) and not ended:
-                # Analyzers look into the ring together, so the others are nearly as far as the
-                # one that has something to say.
+            if len(self._merge):
+                # Who has yet to pass it is at work.
                 select.select([], [], [], SETTLE_NS / NS_PER_S)
+            else:
+                ended = self._drain(IDLE_BEAT_NS)
             # Before the events are drained, see `AlarmMerge`.
             consumed = self._samples.consumed(self._analyzers)
             ended = self._drain(0) or ended

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gateway.analysis.quiet import QuietRules
 from gateway.analysis.resumable import ResumableEngine
 from gateway.clock import NS_PER_MS, Clock
 from gateway.errors import RingClosed, RingTimeout
@@ -29,7 +30,8 @@ class Analyzer:
         live: For each source whether its times are CLOCK_MONOTONIC, shape ``(sources,)``.
         row: Where it says how it is.
         clock: For the heartbeat and the alarms' wall-clock time.
-        rhythm: When it looks into the ring, while samples flow.
+        rhythm: When it looks into the ring, while samples flow and it may not doze.
+        quiet: What it may doze by.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Analyzer:
         row: Row,
         clock: Clock,
         rhythm: Rhythm,
+        quiet: QuietRules,
     ) -> None:
         self._number = number
         self._engine = engine
@@ -51,6 +54,7 @@ class Analyzer:
         self._row = row
         self._clock = clock
         self._rhythm = rhythm
+        self._quiet = quiet
 
     def run(self) -> None:
         """Judge samples until the end of the stream, then close the lane of alarms."""
@@ -62,8 +66,8 @@ class Analyzer:
             try:
                 batch = self._samples.peek(timeout_ns=0 if taken else IDLE_BEAT_NS)
             except RingTimeout:
-                if 0 < taken < MANY:
-                    self._rhythm.wait()
+                if taken:
+                    self._rest(taken)
                 taken = 0
                 continue
             except RingClosed:
@@ -80,6 +84,13 @@ class Analyzer:
             numbers["delivered"] += len(batch.records)
         self._alarms.close()
         self._row.state = RowState.DONE
+
+    def _rest(self, taken: int) -> None:
+        """Let samples gather: while none of them changes anything, for as long as may be."""
+        if self._quiet.write():
+            self._samples.doze(IDLE_BEAT_NS)
+        elif taken < MANY:
+            self._rhythm.wait()
 
     def _emit(self, alarms: Alarms) -> None:
         now_ns = self._clock.monotonic_ns()

@@ -8,6 +8,7 @@ import pytest
 
 from gateway import clock
 from gateway.analysis.alarm_text import AlarmText
+from gateway.analysis.quiet import QuietRules, QuietTable
 from gateway.analysis.resumable import ResumableEngine
 from gateway.analysis.rules import Rule
 from gateway.clock import NS_PER_S, SYSTEM_CLOCK, FakeClock
@@ -71,15 +72,19 @@ def judge(signal):
             writer.put(sample, 0)
             writer.close()
             memory = np.zeros(ResumableEngine.size(1, 1), np.uint8)
+            engine, owner = ResumableEngine([rule], 1, memory), np.zeros(1, np.uint8)
+            table = np.zeros(QuietTable.size(1, 1, 1), np.uint8)
+            quiet = QuietTable(table, [rule], owner, sources=1, analyzers=1)
             Analyzer(
                 0,
-                ResumableEngine([rule], 1, memory),
+                engine,
                 reader,
                 alarms.writer(0),
                 np.array([live]),
                 board["analyzer"],
                 time,
                 Rhythm(time, 0),
+                QuietRules(quiet, 0, [rule], engine.state),
             ).run()
             [alarm] = journal.get(timeout_ns=0).records.copy()
             return alarm, json.loads(AlarmText([rule]).json(alarm))
