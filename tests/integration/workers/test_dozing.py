@@ -164,6 +164,15 @@ def test_silence_wakes_it_in_time(judge):
     assert judge.alarms() == [(AlarmKind.RAISED, 5.0)]
 
 
+def test_a_rule_on_the_rate_keeps_it_awake(judge):
+    judge = judge(rate_above=5.0)
+    judge.put(1.0, t_s=1.0)
+    while not judge.is_up_to_date():
+        os.sched_yield()
+    judge.put(10.0, t_s=2.0)
+    assert judge.alarms() == [(AlarmKind.RAISED, 10.0)]
+
+
 def test_it_ends_with_the_stream(judge):
     judge = judge(above=80.0)
     judge.put(5.0)

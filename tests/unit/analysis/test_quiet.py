@@ -136,6 +136,16 @@ def test_silence_is_told_to_its_analyzer_when_its_time_has_come(rule, samples):
     assert table.stirs(0, samples("0.9:tick")) == 0b10
 
 
+def test_a_signal_that_is_heard_again_puts_its_silence_off(rule, samples):
+    rules = [rule(stale_after=2.0)]
+    table, engine = table_for(rules, owner=[0]), Engine(rules)
+    quiet = QuietRules(table, 0, rules, engine.state)
+    for story in ("1:5", "2:5"):
+        engine.feed(samples(story))
+        assert quiet.write()
+    assert [table.stirs(0, samples(f"{t_s}:tick")) for t_s in (3, 4)] == [0, 1]
+
+
 def test_silence_on_one_source_is_not_asked_for_on_another(rule, samples):
     rules = [rule(stale_after=2.0)]
     table = table_for(rules, owner=[0], sources=2)
