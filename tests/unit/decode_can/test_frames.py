@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 
 import numpy as np
@@ -42,6 +43,17 @@ def test_unknown_ids_are_counted_as_candump_writes_them(decoding, can):
     made.decoder.decode(np.concatenate([frames] * 50), at_once)
     assert at_once.unknown == {name: 50 * count for name, count in expected.items()}
     assert (at_once.received, at_once.delivered) == (250, 250)
+
+
+def test_unknown_ids_are_counted_in_whichever_batch_they_come(decoding, can):
+    made = decoding(*TWO_WIDTHS)
+    batches = [can.make_frames([(can_id, b"\1")] * 200) for can_id in (291, 0x7DF, EXTENDED | 291)]
+    for order in itertools.permutations(batches):
+        made.decoder.select(made.wanted)
+        counters = Counters()
+        for batch in (*order, *order):
+            made.decoder.decode(batch, counters)
+        assert counters.unknown == {"7DF": 400}
 
 
 def test_error_frames_are_counted_and_remote_frames_pass(decoding, can):
