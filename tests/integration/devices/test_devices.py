@@ -180,23 +180,29 @@ def test_firmware_of_ones_own_is_heard_on_bus_and_serial_port(firmware, folder):
     assert "every stage adds up" in said
 
 
-def test_firmware_of_ones_own_answers(firmware):
+@pytest.fixture
+def bus(firmware):
+    """The bus, which the firmware has joined: it has been heard there."""
     with can.Bus(f"{firmware.namespace}.can0", interface="firmware_sim") as bus:
-        bus.send(can.Message(arbitration_id=0x322, data=b"\x0f\xa0", is_extended_id=False))
-        answer = next(message for message in bus if message.arbitration_id == 0x323)
+        assert bus.recv(timeout=30)
+        yield bus
+
+
+def test_firmware_of_ones_own_answers(bus):
+    bus.send(can.Message(arbitration_id=0x322, data=b"\x0f\xa0", is_extended_id=False))
+    answer = next(message for message in bus if message.arbitration_id == 0x323)
     assert answer.data == b"\xf0\x5f"
 
 
-def test_firmware_that_ends_is_noticed_and_the_rest_goes_on(firmware):
-    with can.Bus(f"{firmware.namespace}.can0", interface="firmware_sim") as bus:
-        bus.send(can.Message(arbitration_id=0x3FF, data=b"\x05", is_extended_id=False))
-        state = "running"
-        while state == "running":
-            found = subprocess.run(
-                [sys.executable, "-m", "firmware_sim", "state", "--control", firmware.namespace,
-                 "--json"],
-                capture_output=True, text=True, check=True,
-            )  # fmt: skip
-            state = json.loads(found.stdout)["devices"]["ecu"]["state"]
+def test_firmware_that_ends_is_noticed_and_the_rest_goes_on(firmware, bus):
+    bus.send(can.Message(arbitration_id=0x3FF, data=b"\x05", is_extended_id=False))
+    state = "running"
+    while state == "running":
+        found = subprocess.run(
+            [sys.executable, "-m", "firmware_sim", "state", "--control", firmware.namespace,
+             "--json"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        state = json.loads(found.stdout)["devices"]["ecu"]["state"]
     assert state == "exited 5"
     assert firmware.poll() is None
