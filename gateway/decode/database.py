@@ -49,7 +49,7 @@ class Message:
     can_id: int
     length: int
     fields: tuple[Field, ...]
-    by_group: bool = False
+    by_group: bool
 
 
 def parameter_group(can_id: int) -> int:

@@ -156,6 +156,30 @@ def test_whole_scales_and_offsets_are_integers(decoding, written, scale, offset)
         assert isinstance(field.scale, int)
 
 
+@pytest.mark.parametrize("written", ["(2.0,1.0)", "(2,1)"])
+def test_so_they_are_where_values_have_names(decoding, written):
+    line = signal_line(f"0|8@1+ {written} [0|0]")
+    made = decoding("BO_ 1 M: 8 E", line, 'VAL_ 1 S 0 "off" 1 "on" ;')
+    (field,) = made.database.messages[0].fields
+    assert (field.scale, field.offset) == (2, 1)
+    assert isinstance(field.scale, int)
+    assert isinstance(field.offset, int)
+
+
+def test_signals_that_overlap_or_lie_beyond_their_message_are_taken(decoding):
+    lines = signal_line("0|16@1+ (1,0) [0|0]", "A"), signal_line("8|16@1+ (1,0) [0|0]", "B")
+    (message,) = decoding("BO_ 1 M: 2 E", *lines).database.messages
+    assert [field.name for field in message.fields] == ["A", "B"]
+
+
+@pytest.mark.parametrize(("bits", "kind"), [(16, 1), (32, 1), (64, 2)])
+def test_floats_of_three_sizes_are_taken(decoding, bits, kind):
+    line = signal_line(f"0|{bits}@1- (1,0) [0|0]")
+    made = decoding("BO_ 1 M: 8 E", line, f"SIG_VALTYPE_ 1 S : {kind};")
+    (field,) = made.database.messages[0].fields
+    assert (field.floating, field.length) == (True, bits)
+
+
 def test_a_float_is_scaled_by_a_float(decoding):
     made = decoding(
         "BO_ 1 M: 8 E", signal_line("0|32@1- (2,3) [0|0]"), "SIG_VALTYPE_ 1 S : 1;"
@@ -236,6 +260,11 @@ def test_a_syntax_error_is_shown_with_its_place(tmp_path, can):
             ["BO_ 1 M: 8 E", signal_line("0|8@1+ (1,0 [0|0]")],
             "line 6, column 22: got '[0|0] \"\" E', expected DBC syntax",
             id="the rest of the line",
+        ),
+        pytest.param(
+            ["BO_ two", *ONE],
+            "line 5, column 5: got 'two', expected DBC syntax",
+            id="one line of several",
         ),
         pytest.param(
             ["BO_ two >>!<< three"],
