@@ -6,8 +6,10 @@ so is the *quiet* of a rule: an interval of values, or for a rule on silence an 
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +22,7 @@ from gateway.record import Samples, look_up
 
 _FIRST = int(np.iinfo(np.int64).min)
 _LAST = int(np.iinfo(np.int64).max)
+_NO_STATE = 255
 
 
 class Quiet(NamedTuple):
@@ -124,19 +127,14 @@ class QuietTable:
         """Return how many bytes of memory it takes."""
         return 16 * (signals + 1) + 16 * sources * analyzers
 
-    def write(self, analyzer: int, quiets: Sequence[tuple[Rule, Quiet]]) -> None:
-        """Write down what is quiet for each of *analyzer*'s rules."""
-        values: dict[int, Quiet] = {}
-        times: dict[int, Quiet] = {}
-        for rule, quiet in quiets:
-            signal, source = rule.signal.index, rule.source
-            values[signal] = values.get(signal, quiet) & quiet
-            times[source] = times.get(source, quiet) & quiet
-        for signal, quiet in values.items():
-            self._low[signal], self._high[signal] = quiet.low, quiet.high
-        for source, quiet in times.items():
-            self._since_ns[source, analyzer] = quiet.since_ns
-            self._until_ns[source, analyzer] = quiet.until_ns
+    def write_values(self, signal: int, quiet: Quiet) -> None:
+        """Write down what values are quiet for all rules on *signal*."""
+        self._low[signal], self._high[signal] = quiet.low, quiet.high
+
+    def write_times(self, source: int, analyzer: int, quiet: Quiet) -> None:
+        """Write down what times are quiet for all rules of *analyzer* on *source*'s silence."""
+        self._since_ns[source, analyzer] = quiet.since_ns
+        self._until_ns[source, analyzer] = quiet.until_ns
 
     def stirs(self, source: int, samples: Samples) -> int:
         """Return which analyzers cannot pass over *samples* of *source*: bit a for number a."""
@@ -174,21 +172,42 @@ class QuietRules:
         self._analyzer = analyzer
         self._rules = tuple(rules)
         self._state = state
-        self._timed = any(rule.condition is Condition.STALE_AFTER for rule in rules)
-        self._written = b""
-        self._known = not rules
+        silences = [n for n, rule in enumerate(rules) if rule.condition is Condition.STALE_AFTER]
+        self._silences = frozenset(silences)
+        self._on_signal = _grouped(range(len(rules)), [rule.signal.index for rule in rules])
+        self._on_source = _grouped(silences, [rule.source for rule in rules])
+        self._states = bytes([_NO_STATE]) * len(rules)
+        self._quiets: list[Quiet | None] = [None] * len(rules)
+        self._unwritten: set[int] = set()
 
     def write(self) -> bool:
         """Write down what is quiet by now; return False if for one of the rules that is unknown."""
         states = self._state["state"].tobytes()
-        if states != self._written or self._timed:
-            self._written = states
-            quiets = [
-                (rule, quiet)
-                for rule, row in zip(self._rules, self._state, strict=True)
-                if (quiet := quiet_of(rule, row)) is not None
-            ]
-            self._known = len(quiets) == len(self._rules)
-            if self._known:
-                self._table.write(self._analyzer, quiets)
-        return self._known
+        changed = self._silences
+        if states != self._states:
+            # Of many rules, few change at a time.
+            pairs = enumerate(zip(states, self._states, strict=True))
+            changed = changed.union(n for n, (now, before) in pairs if now != before)
+            self._states = states
+        for number in changed:
+            self._quiets[number] = quiet_of(self._rules[number], self._state[number])
+        self._unwritten |= changed
+        if None in self._quiets:
+            return False
+        for signal in {self._rules[number].signal.index for number in self._unwritten}:
+            self._table.write_values(signal, self._quiet_of_all(self._on_signal[signal]))
+        for source, numbers in self._on_source.items():
+            self._table.write_times(source, self._analyzer, self._quiet_of_all(numbers))
+        self._unwritten.clear()
+        return True
+
+    def _quiet_of_all(self, numbers: Sequence[int]) -> Quiet:
+        quiets = (quiet for number in numbers if (quiet := self._quiets[number]) is not None)
+        return functools.reduce(operator.and_, quiets)
+
+
+def _grouped(numbers: Iterable[int], keys: Sequence[int]) -> dict[int, list[int]]:
+    groups: dict[int, list[int]] = {}
+    for number in numbers:
+        groups.setdefault(keys[number], []).append(number)
+    return groups
