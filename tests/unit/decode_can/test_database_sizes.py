@@ -27,9 +27,10 @@ def test_a_message_longer_than_any_transport_carries_is_refused(tmp_path, can, l
     assert text == f"message M: got a length of {shown} bytes, expected at most 4095"
 
 
-def test_the_longest_message_is_taken(decoding):
-    (message,) = decoding("BO_ 1 M: 4095 E", VALUE.replace(" m0", "")).database.messages
-    assert message.length == 4095
+def test_the_longest_message_is_taken_with_a_signal_at_its_very_end(decoding):
+    last = ' SG_ V : 32752|8@1+ (1,0) [0|0] "" E'
+    (message,) = decoding("BO_ 1 M: 4095 E", last).database.messages
+    assert (message.length, message.fields[0].start) == (4095, 32752)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +49,11 @@ def test_a_signal_beyond_the_longest_message_is_refused(tmp_path, can, place, ki
 @pytest.mark.parametrize(
     "ranges", ["0-65536", "1-1, 5-99999999999", "0 -4294967295", "-99999-1", "0-40000, 1-40000"]
 )
-def test_more_values_of_a_multiplexer_than_16_bits_have_are_refused(tmp_path, can, ranges):
-    text = told(tmp_path, can, MESSAGE, SWITCH, VALUE, f"SG_MUL_VAL_ 1 V S {ranges};")
+@pytest.mark.parametrize("length", [16, 17])
+def test_more_values_of_a_multiplexer_than_16_bits_have_are_refused(tmp_path, can, ranges, length):
+    switch = SWITCH.replace("0|16", f"0|{length}")
+    value = VALUE.replace("16|8", "24|8")
+    text = told(tmp_path, can, MESSAGE, switch, value, f"SG_MUL_VAL_ 1 V S {ranges};")
     assert text == f"signal V: got the ranges {ranges}, expected at most 65536 values"
 
 
@@ -62,6 +66,12 @@ def test_more_values_than_the_multiplexer_can_show_are_refused(
     assert text == f"signal V: got the ranges 0-{most}, expected at most {most} values"
     made = decoding(MESSAGE, switch, VALUE, f"SG_MUL_VAL_ 1 V S 0-{most - 1};")
     assert made.values(1, b"\x03\0\x07\0\0\0\0\0") == {"S": 3, "V": 7}
+
+
+def test_a_range_of_a_multiplexer_that_is_declared_nowhere_means_nothing(decoding):
+    made = decoding(MESSAGE, SWITCH, VALUE, "SG_MUL_VAL_ 1 V NOWHERE 3-3;")
+    assert made.values(1, b"\0\0\x07\0\0\0\0\0") == {"S": 0, "V": 7}
+    assert made.values(1, b"\x03\0\x07\0\0\0\0\0") == {"S": 3}
 
 
 @pytest.mark.parametrize("scale", ["0", "0.003", "-1e-200"])
@@ -89,9 +99,10 @@ def test_a_limit_that_no_number_can_hold_is_none(decoding):
     assert (field.minimum, field.maximum) == (1.0, None)
 
 
-def test_a_signal_that_begins_before_its_message_is_refused(tmp_path, can):
-    text = told(tmp_path, can, MESSAGE, ' SG_ S : -3|16@1- (1,0) [0|0] "" E')
-    assert text == "M.S: got the start bit -3, expected 0 or more"
+@pytest.mark.parametrize("start", [-3, -32744])
+def test_a_signal_that_begins_before_its_message_is_refused(tmp_path, can, start):
+    text = told(tmp_path, can, MESSAGE, f' SG_ S : {start}|16@1- (1,0) [0|0] "" E')
+    assert text == f"M.S: got the start bit {start}, expected 0 or more"
 
 
 def test_numbers_of_thousands_of_digits_are_shown_by_their_beginnings(tmp_path, can):
