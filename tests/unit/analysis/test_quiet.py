@@ -146,6 +146,47 @@ def test_a_signal_that_is_heard_again_puts_its_silence_off(rule, samples):
     assert [table.stirs(0, samples(f"{t_s}:tick")) for t_s in (3, 4)] == [0, 1]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_silences_on_a_source_the_one_that_is_due_first_is_told(rule, samples, order):
+    rules = [rule(0, signal_index=0, stale_after=2.0), rule(1, signal_index=1, stale_after=5.0)]
+    table = written(rules[::order], samples("1:s0=5 2:s1=5"), owner=[0, 0])
+    # Between the last sign of both and the first time that one is silent.
+    assert [table.stirs(0, samples(f"{t_s}:tick")) for t_s in (1.9, 2, 2.9, 3)] == [1, 0, 0, 1]
+
+
+def test_each_analyzer_is_told_of_its_own_silences(rule, samples):
+    rules = [rule(0, signal_index=0, stale_after=2.0), rule(1, signal_index=1, stale_after=4.0)]
+    table = written(rules, samples("1:s0=5 1:s1=5"), owner=[0, 1])
+    told = [table.stirs(0, samples(f"{t_s}:tick")) for t_s in (2.9, 3, 4.9, 5)]
+    assert told == [0b00, 0b01, 0b01, 0b11]
+
+
+def test_an_analyzer_of_a_value_and_one_of_a_silence_are_stirred_together(rule, samples):
+    rules = [rule(0, signal_index=0, above=10.0), rule(1, signal_index=1, stale_after=2.0)]
+    table = written(rules, samples("1:s0=5 1:s1=5"), owner=[0, 1])
+    assert table.stirs(0, samples("3:s0=11")) == 0b11
+
+
+def test_times_since_1970_are_told_apart_to_the_nanosecond(rule, samples):
+    heard_ns = 1_700_000_000 * NS_PER_S + 1
+    sign, tick = samples("0:5"), samples("0:tick")
+    sign["t_ns"] = heard_ns
+    table = written([rule(stale_after=2.0)], sign, owner=[0])
+
+    def stirs(t_ns):
+        tick["t_ns"] = t_ns
+        return table.stirs(0, tick)
+
+    due_ns = heard_ns + 2 * NS_PER_S
+    times_ns = (heard_ns - 1, heard_ns, due_ns - 1, due_ns)
+    assert [stirs(t_ns) for t_ns in times_ns] == [1, 0, 0, 1]
+
+
+def test_where_no_sample_comes_nobody_is_stirred(rule, samples):
+    rules = [rule(0, stale_after=2.0), rule(1, above=10.0)]
+    assert written(rules, samples("1:5"), owner=[0]).stirs(0, samples("")) == 0
+
+
 def test_silence_on_one_source_is_not_asked_for_on_another(rule, samples):
     rules = [rule(stale_after=2.0)]
     table = table_for(rules, owner=[0], sources=2)
