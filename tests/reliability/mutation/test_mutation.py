@@ -17,7 +17,7 @@ LEAST_KILLED = 0.95
 
 ANALYSIS = [
     f"tests/unit/analysis/test_{name}.py"
-    for name in ("states", "rules", "limits", "silence", "alarm_text", "resumable",
+    for name in ("states", "rules", "limits", "silence", "quiet", "alarm_text", "resumable",
                  "documentation", "batches")
 ]  # fmt: skip
 SERIAL = {
