@@ -114,12 +114,12 @@ def _sentences(path: Path, signals: SignalTable, counters: Counters) -> Iterator
 
 def _csv_row(signal: Signal) -> Row:
     before, after = io.StringIO(), io.StringIO()
-    csv.writer(before, lineterminator=",").writerow((signal.source, signal.message, signal.name))
+    csv.writer(before, lineterminator="").writerow((signal.source, signal.message, signal.name))
     csv.writer(after, lineterminator="\n").writerow(("", signal.unit))
     head, tail = before.getvalue(), after.getvalue()
 
     def row(t_ns: int, value: float) -> str:
-        return f"{_seconds(t_ns)},{head}{'' if math.isnan(value) else repr(value)}{tail}"
+        return f"{_seconds(t_ns)},{head},{'' if math.isnan(value) else repr(value)}{tail}"
 
     return row
 

@@ -174,16 +174,20 @@ class Bench:
         return status
 
     def account(self, status=None):
-        """The transmitter's row of the ledger."""
-        rows = (status or self.status())["ledger"]
-        [row] = [row for row in rows if row["stage"] == "can0.tx"]
+        """The transmitter's row of the ledger; by default once every loss has its reason."""
+        if status is None:
+            status = self.wait_for(lambda status: _is_explained(self.account(status)))
+        [row] = [row for row in status["ledger"] if row["stage"] == "can0.tx"]
         assert row["received"] == row["delivered"] + row["lost"]
-        assert row["lost"] == sum(row["reasons"].values())
         return row
 
     def process(self, name="can0.tx", status=None):
         [process] = [p for p in (status or self.status())["processes"] if p["name"] == name]
         return process
+
+
+def _is_explained(row):
+    return row["lost"] == sum(row["reasons"].values())
 
 
 def _end(process):

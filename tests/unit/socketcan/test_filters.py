@@ -89,8 +89,8 @@ def test_they_are_written_as_the_kernel_reads_them():
     )
 
 
-def message(can_id, **more):
-    return Message("m", can_id, 8, (), **more)
+def message(can_id, by_group=False):
+    return Message("m", can_id, 8, (), by_group)
 
 
 @pytest.mark.parametrize(
