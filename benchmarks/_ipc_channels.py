@@ -5,8 +5,8 @@ can be had without, a batch as one message, a lock only where it is needed.
 """
 
 # A peer that is not installed must not keep the others from being measured, and not every channel
-# cares which of its ends it makes.
-# ruff: noqa: PLC0415, ARG002
+# cares which of its ends it makes, or has anything to do at its end.
+# ruff: noqa: PLC0415, ARG002, B027
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ import select
 import shutil
 import subprocess
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,7 +38,7 @@ Send = Callable[[], object]
 Receive = Callable[[], int]
 
 
-class Channel:
+class Channel(ABC):
     """One way of moving batches of *size* records. Made before its processes are forked.
 
     Attributes:
@@ -61,16 +62,16 @@ class Channel:
         """Why it cannot do that at all; "" if it can."""
         return ""
 
+    @abstractmethod
     def sender(self, producer: int) -> Send:
         """In a producer: return what sends one batch."""
-        raise NotImplementedError
 
     def flush(self) -> None:
         """In a producer: everything has been given to `sender`'s function."""
 
+    @abstractmethod
     def receiver(self, consumer: int) -> Receive:
         """In a consumer: return what waits for a batch, copies it, returns its size (0: end)."""
-        raise NotImplementedError
 
     def leave(self) -> None:
         """In a producer or consumer, at its end: leave nothing behind."""

@@ -139,6 +139,7 @@ class SimBus(can.BusABC):
 
     @state.setter
     def state(self, new_state: can.BusState) -> None:
+        # As can.BusABC has it for a bus whose state its user cannot choose.
         raise NotImplementedError(f"got {new_state}; give listen_only when joining instead")
 
     def shutdown(self) -> None:
