@@ -42,7 +42,7 @@ CAN = {
     "can_tree": ("forms", "frames"),
     "can_words": ("words", "values", "at_once"),
     "can_work": ("work", "at_once"),
-    "database": ("database", "database_sizes"),
+    "database": ("database", "database_errors", "database_sizes", "parameter_groups"),
     "database_sizes": ("database_sizes",),
     "frames": ("frames", "fast_packets", "values"),
 }
