@@ -126,7 +126,10 @@ def unix_time(time_at: int, date_of: Callable[[Fields], tuple[bytes, bytes, byte
         seconds, (day, month, year) = read_time(fields), date_of(fields)
         if seconds is None or not (day and month and year):
             return None
-        days = date(int(year), int(month), int(day)).toordinal() - _UNIX_EPOCH_DAY
+        try:
+            days = date(int(year), int(month), int(day)).toordinal() - _UNIX_EPOCH_DAY
+        except OverflowError:  # what `date` says of a year of ten digits; of five: ValueError
+            raise ValueError("got no date") from None
         return days * 86_400 + seconds
 
     return read
