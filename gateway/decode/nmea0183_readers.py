@@ -128,7 +128,7 @@ def unix_time(time_at: int, date_of: Callable[[Fields], tuple[bytes, bytes, byte
             return None
         try:
             days = date(int(year), int(month), int(day)).toordinal() - _UNIX_EPOCH_DAY
-        except OverflowError:  # what `date` says of a year of ten digits; of five: ValueError
+        except OverflowError:  # from a number that does not fit into 32 bits
             raise ValueError("got no date") from None
         return days * 86_400 + seconds
 
