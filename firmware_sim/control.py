@@ -25,7 +25,7 @@ from typing import Any, Self, get_args
 
 import msgspec
 
-from firmware_sim.errors import ControlError, RequestError
+from firmware_sim.errors import ControlError, RequestError, SimError
 from firmware_sim.explain import explained, listed, value_at
 from firmware_sim.faults.faults import Faults
 from firmware_sim.faults.kinds import KINDS, AnyFault, fault_keys
@@ -145,7 +145,7 @@ class ControlServer:
             # A frame that is being sent does not show yet what is changed.
             from_ns = now_ns if isinstance(request, State) else self._rig.clear_ns(now_ns)
             return {"ok": True, "monotonic_ns": from_ns, **self._done(request)}
-        except RequestError as error:
+        except SimError as error:  # whatever it is that cannot be done, the others go on
             return {"ok": False, "error": str(error)}
 
     def _done(self, request: Request) -> dict[str, Any]:

@@ -9,6 +9,7 @@ between the two.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
 import os
@@ -81,7 +82,7 @@ class FirmwareProcess:
                 cwd=self._folder,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
-                # A group of its own: Ctrl-C is for the simulator, which then stops it.
+                # A group of its own: Ctrl-C is for the simulator, which then stops all of it.
                 process_group=0,
                 preexec_fn=_end_with_parent,
             )
@@ -104,13 +105,12 @@ class FirmwareProcess:
             return
         self._forget()
         if self._process.poll() is None:
-            self._process.terminate()
+            self._signal(signal.SIGTERM)
             try:
                 self._process.wait(STOP_S)
             except subprocess.TimeoutExpired:
                 LOG.warning("%s: did not end within %g s, killed", self.name, STOP_S)
-                self._process.kill()
-                self._process.wait()
+                self._kill()
             self.state = "stopped"
         self._process = None
 
@@ -119,11 +119,15 @@ class FirmwareProcess:
         return b""
 
     def reset(self, _now_ns: int) -> None:
-        """End it at once and start it anew, as a reset button does."""
+        """End it at once and start it anew, as a reset button does.
+
+        Raises:
+            SimError: It cannot be started again.
+        """
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            self._kill()
         self.__exit__(None, None, None)
+        self.state = "stopped"
         self.__enter__()
 
     def _ended(self, _events: int) -> None:
@@ -135,6 +139,17 @@ class FirmwareProcess:
         else:
             self.state = f"exited {status}"
         LOG.warning("%s: %s", self.name, self.state)
+
+    def _kill(self) -> None:
+        assert self._process is not None  # noqa: S101 - asked only while there is one
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Send a signal to it and to what it has started: a script is the parent of firmware."""
+        assert self._process is not None  # noqa: S101 - asked only while there is one
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
 
     def _forget(self) -> None:
         if self._pidfd >= 0:

@@ -5,14 +5,20 @@ import selectors
 import pytest
 
 from firmware_sim.control import ControlServer
+from firmware_sim.errors import SimError
 from firmware_sim.faults.faults import Faults
-from firmware_sim.rig import Rig
+from firmware_sim.outlets import NoOutlet
+from firmware_sim.rig import Member, Rig
 from firmware_sim.schedule import Schedule
 
 
 @pytest.fixture
-def obey():
-    rig = Rig(Schedule())
+def rig():
+    return Rig(Schedule())
+
+
+@pytest.fixture
+def obey(rig):
     with selectors.DefaultSelector() as selector:
         yield ControlServer("test", rig, Faults(rig, 1), selector).obey
 
@@ -49,3 +55,18 @@ def obey():
 def test_a_request_that_makes_no_sense_is_answered_with_one_line(obey, line, error):
     assert obey(line) == {"ok": False, "error": error}
     assert obey(b'{"do": "clear"}')["ok"]
+
+
+def test_a_request_that_fails_does_not_end_the_simulation(rig, obey):
+    class Firmware:
+        name, due_ns = "ecu", None
+
+        def reset(self, _now_ns):
+            raise SimError("ecu: cannot start ./firmware: no such file or directory")
+
+    place = rig.schedule.add(Firmware(), NoOutlet())
+    rig.members["ecu"] = Member("ecu", "process", [place])
+    assert obey(b'{"do": "reset", "device": "ecu"}') == {
+        "ok": False,
+        "error": "ecu: cannot start ./firmware: no such file or directory",
+    }

@@ -98,6 +98,47 @@ def test_a_reset_begins_anew(firmware):
             os.kill(first, 0)
 
 
+@pytest.mark.parametrize("end", ["stopped", "killed", "reset"])
+def test_what_it_has_started_ends_with_it(tmp_path, selector, mocker, end):
+    # A script that starts the firmware is the scenario's process; the firmware is its child.
+    if end == "killed":
+        mocker.patch("firmware_sim.process.STOP_S", 0.05)
+    deaf = "trap '' TERM; " if end == "killed" else ""
+    script = tmp_path / "start.sh"
+    script.write_text(f"#!/bin/sh\n{deaf}sleep 1000 & echo $! > told; wait; wait\n")
+    script.chmod(0o755)
+    os.mkfifo(tmp_path / "told")
+    told = os.fdopen(os.open(tmp_path / "told", os.O_RDWR))
+    with (
+        told,
+        selectors.DefaultSelector() as until,
+        FirmwareProcess("ecu", ["./start.sh"], tmp_path, {}, selector) as process,
+    ):
+        child = os.pidfd_open(int(told.readline()))
+        until.register(child, selectors.EVENT_READ)
+        if end == "reset":
+            process.reset(0)
+        else:
+            process.__exit__(None, None, None)
+        ended = until.select(10)
+        os.close(child)
+        assert ended, "it outlived its parent"
+
+
+def test_one_that_cannot_be_started_again_is_stopped_and_may_be_reset_later(tmp_path, selector):
+    program, away = tmp_path / "firmware", tmp_path / "away"
+    program.write_text("#!/bin/sh\nexec sleep 1000\n")
+    program.chmod(0o755)
+    with FirmwareProcess("ecu", ["./firmware"], tmp_path, {}, selector) as process:
+        program.rename(away)
+        with pytest.raises(SimError, match="no such file or directory"):
+            process.reset(0)
+        assert process.state == "stopped"
+        away.rename(program)
+        process.reset(0)
+        assert process.state == "running"
+
+
 def test_a_program_that_is_not_there_is_said_in_one_line(tmp_path, selector):
     process = FirmwareProcess("ecu", ["./none"], tmp_path, {}, selector)
     with pytest.raises(SimError, match=r"^ecu: cannot start .*none: no such file or directory$"):
