@@ -49,7 +49,12 @@ _COMPARISONS: dict[type[ast.cmpop], tuple[Callable[[float, float], bool], type[a
     ast.Gt: (operator.gt, ast.LtE),
 }
 """Each with what it compares by, and its opposite."""
-_FUNCTIONS: dict[str, Callable[..., float]] = {"abs": abs, "min": min, "max": max}
+_FUNCTIONS: dict[str, Callable[..., float]] = {
+    "abs": abs,
+    # By Python's own, what is not known (NaN) counts or not by where it stands.
+    "min": lambda *values: math.nan if any(map(math.isnan, values)) else min(values),
+    "max": lambda *values: math.nan if any(map(math.isnan, values)) else max(values),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,7 @@ class _Parser:
             truth = self._truth(tree.body, negated=False)
         except SyntaxError as error:
             raise self._wrong(f"{error.msg} at character {error.offset}", _ALLOWED) from None
-        except (ValueError, RecursionError, MemoryError) as error:
+        except (ValueError, OverflowError, RecursionError, MemoryError) as error:
             raise self._wrong(str(error) or "brackets in brackets in ...", _ALLOWED) from None
         if not self._slots:
             raise self._wrong("no signal in it", _ALLOWED)
@@ -209,7 +214,9 @@ class _Parser:
         if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
             self._thresholds[slot, self._word(constant.value, signal)] = None
         elif not any(isinstance(each, ast.Name) for each in ast.walk(constant)):
-            self._thresholds[slot, self._number(constant)(())] = None
+            threshold = self._number(constant)(())
+            if math.isfinite(threshold):
+                self._thresholds[slot, threshold] = None
 
     def _wrong(self, got: str, expected: str) -> BenchError:
         return BenchError(f"expression {as_toml(self._text)}: got {got}, expected {expected}")

@@ -64,6 +64,9 @@ def test_it_does_not_hold(holds, text):
 def test_what_cannot_be_computed_neither_holds_nor_does_its_opposite(holds, operator):
     assert not holds(f"RPM / LIMP_HOME {operator} 1")
     assert not holds(f"not RPM / LIMP_HOME {operator} 1")
+    for unknown in ("RPM / LIMP_HOME, 1", "1, RPM / LIMP_HOME"):
+        assert not holds(f"min({unknown}) {operator} 1")
+        assert not holds(f"max({unknown}) {operator} 1")
 
 
 @pytest.mark.parametrize(
@@ -90,6 +93,7 @@ def test_the_distance_from_holding(parse, text, distance):
         ("0 < RPM < 6000", {("RPM", 0.0), ("RPM", 6000.0)}),
         ("IN_PIT == 'pit' and not ENGINE_TEMP > 110", {("IN_PIT", 1.0), ("ENGINE_TEMP", 110.0)}),
         ("RPM > ENGINE_TEMP", set()),
+        ("RPM < 1e999 and RPM > 1 / 0", set()),
     ],
 )
 def test_the_thresholds_that_a_picture_shows(parse, text, thresholds):
@@ -119,6 +123,7 @@ def test_the_thresholds_that_a_picture_shows(parse, text, thresholds):
         ("IN_PIT + 1 == 'pit'", "got 'pit', expected a number, or a word compared with a signal"),
         ("RPM == None", "got 'None', expected a signal"),
         ("(" * 400 + "RPM" + ")" * 400, "expected a comparison"),
+        ("RPM < 1" + 400 * "0", "got int too large to convert to float, expected a comparison"),
     ],
 )
 def test_what_means_nothing_is_refused_in_a_line(parse, text, message):
