@@ -168,7 +168,8 @@ class ProgramStimulus(_WithRest):
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 timeout=PROGRAM_TIMEOUT_S,
-                text=True,
+                encoding="utf-8",
+                errors="replace",  # what a program says need not be text
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
