@@ -1,4 +1,7 @@
-"""What every test stands on: it leaves nothing behind, and fails itself if it does."""
+"""What every test stands on: it leaves nothing behind, and fails itself if it does.
+
+And what tests of links in several folders share: a producer that reads one.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,23 @@ import gc
 import multiprocessing
 import os
 import threading
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from gateway.clock import NS_PER_MS, NS_PER_S, SYSTEM_CLOCK
+from gateway.errors import RingTimeout
+from gateway.record import SAMPLE, TICK
+from gateway.ring import Event, ReaderSpec, Ring
+from gateway.workers.board import Board, RowState
+from gateway.workers.producer import Producer
+from gateway.workers.rhythm import Rhythm
+
 pytest_plugins = ["pytester"]
+
+LONG_NS = 60 * NS_PER_S
+"""Never waited for in full but by a test that fails."""
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -67,3 +82,72 @@ def recordings() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"the real recordings are not here ({SHARED})")
     return SHARED
+
+
+class Reading:
+    """What a producer at work delivers, and makes known of its link."""
+
+    def __init__(self, row, reader):
+        self._row = row
+        self._reader = reader
+        self._values = []
+
+    def value(self, timeout_ns=LONG_NS):
+        """Return the next value that was read; None if none comes in time."""
+        until_ns = SYSTEM_CLOCK.monotonic_ns() + timeout_ns
+        while not self._values:
+            if (left_ns := until_ns - SYSTEM_CLOCK.monotonic_ns()) <= 0:
+                return None
+            with suppress(RingTimeout):
+                records = self._reader.get(timeout_ns=left_ns).records
+                self._values = records["value"][records["signal"] != TICK].tolist()
+        return self._values.pop(0)
+
+    def link(self, condition):
+        """Wait until *condition* of the link's facts holds; return them."""
+        until_ns = SYSTEM_CLOCK.monotonic_ns() + LONG_NS
+        while (found := self._row.read_facts().get("link")) is None or not condition(found):
+            assert SYSTEM_CLOCK.monotonic_ns() < until_ns, found
+            with suppress(RingTimeout):
+                self._reader.get(timeout_ns=NS_PER_MS)  # what comes meanwhile is of no interest
+        return found
+
+    def opened(self):
+        """Wait until the link is open: what is sent before that is not heard."""
+        self.link(lambda _: self._row.state is RowState.RUNNING)
+
+    def until(self, *names):
+        """Wait until the link is in these states, and in no other; return its facts."""
+        return self.link(lambda link: set(link["states"]) == set(names))
+
+
+@pytest.fixture
+def reading():
+    """Read a source in real time as the gateway does, by a producer in a thread."""
+
+    @contextmanager
+    def reading(source):
+        source.select([signal.index for signal in source.signals])
+        ring = Ring.create(SAMPLE, 1 << 12, 1, [ReaderSpec(name="test", lossless=False)])
+        reader, board, start, stop = ring.reader("test"), Board([source.name]), Event(), Event()
+        start.set()
+
+        def produce():
+            # A lane belongs to the thread that took it.
+            row, writer = board[source.name], ring.writer(0)
+            rhythm = Rhythm(SYSTEM_CLOCK, NS_PER_MS)
+            Producer(source, 0, writer, row, start, stop, SYSTEM_CLOCK, rhythm).run()
+
+        thread = threading.Thread(target=produce)
+        thread.start()
+        read = Reading(board[source.name], reader)
+        try:
+            yield read
+        finally:
+            stop.set()
+            thread.join()
+            vars(read).clear()  # the test still has it, and with it shared memory
+            for each in (reader, ring, board, start, stop):
+                each.close()
+
+    return reading

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import functools
 import itertools
-import logging
 import os
 import socket
 import struct
 import termios
-import threading
 import tty
 
 import pytest
 
-from gateway.clock import NS_PER_MS, NS_PER_S, SYSTEM_CLOCK
 from gateway.config.model import CanConfig, Config
-from gateway.errors import RingTimeout
-from gateway.record import SAMPLE, TICK
-from gateway.ring import Event, ReaderSpec, Ring
 from gateway.signals import SignalTable
 from gateway.sources.can_bus import CanSource
-from gateway.workers.board import Board
-from gateway.workers.producer import Producer
-from gateway.workers.rhythm import Rhythm
-
-LONG_NS = 30 * NS_PER_S
-"""Never waited for in full but by a test that fails."""
 
 N_SLCAN, SIOCGIFNAME = 17, 0x8910  # <linux/tty.h>, <linux/sockios.h>
 
@@ -202,37 +189,6 @@ def adapter():
     made.unplug()
 
 
-class Following:
-    """What a producer delivers from a source, and makes known of its link."""
-
-    def __init__(self, row, reader):
-        self._row = row
-        self._reader = reader
-
-    def value(self, timeout_ns=LONG_NS):
-        """Return the next value; None if none comes in time."""
-        until_ns = SYSTEM_CLOCK.monotonic_ns() + timeout_ns
-        while (left_ns := until_ns - SYSTEM_CLOCK.monotonic_ns()) > 0:
-            with contextlib.suppress(RingTimeout):
-                records = self._reader.get(max_records=1, timeout_ns=left_ns).records
-                if records["signal"][0] != TICK:
-                    return records["value"][0]
-        return None
-
-    def until(self, *names):
-        """Wait until the link is in these states, and in no other; return its facts."""
-        until_ns = SYSTEM_CLOCK.monotonic_ns() + LONG_NS
-        while True:
-            found = self._row.read_facts().get("link", {"states": None})
-            if found["states"] is not None and set(found["states"]) == set(names):
-                return found
-            assert SYSTEM_CLOCK.monotonic_ns() < until_ns, found
-            with contextlib.suppress(RingTimeout):
-                self._reader.get(
-                    timeout_ns=10 * NS_PER_MS
-                )  # what comes meanwhile is of no interest
-
-
 DBC = """VERSION ""
 BU_: ECU
 BO_ 256 Engine: 1 ECU
@@ -241,36 +197,13 @@ BO_ 256 Engine: 1 ECU
 
 
 @pytest.fixture
-def follow(tmp_path, caplog):
+def follow(tmp_path, reading):
     """Read an interface as the gateway does; what it says of its link is in the log."""
-    caplog.set_level(logging.WARNING, "car")
     (tmp_path / "car.dbc").write_text(DBC)
 
-    @contextlib.contextmanager
     def follow(channel, **options):
         section = CanConfig(name="car", channel=channel, dbc=("car.dbc",), options=options)
-        source = CanSource(section, Config(file=tmp_path / "car.toml"), SignalTable(), 0)
-        source.select([signal.index for signal in source.signals])
-        ring = Ring.create(SAMPLE, 1 << 12, 1, [ReaderSpec(name="test", lossless=False)])
-        reader, board, start, stop = ring.reader("test"), Board(["car"]), Event(), Event()
-        start.set()
-
-        def produce():
-            # A lane belongs to the thread that took it.
-            row, writer, rhythm = board["car"], ring.writer(0), Rhythm(SYSTEM_CLOCK, NS_PER_MS)
-            Producer(source, 0, writer, row, start, stop, SYSTEM_CLOCK, rhythm).run()
-
-        thread = threading.Thread(target=produce)
-        thread.start()
-        following = Following(board["car"], reader)
-        try:
-            yield following
-        finally:
-            stop.set()
-            thread.join()
-            vars(following).clear()  # the test still has it, and with it shared memory
-            for each in (reader, ring, board, start, stop):
-                each.close()
+        return reading(CanSource(section, Config(file=tmp_path / "car.toml"), SignalTable(), 0))
 
     return follow
 

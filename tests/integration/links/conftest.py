@@ -1,31 +1,22 @@
-"""Links that the test can take away and give back, and a producer that reads them in real time."""
+"""Links that the test can take away and give back."""
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import struct
-import threading
 import tty
 import uuid
-from contextlib import contextmanager, suppress
 
 import pytest
 
-from gateway.clock import NS_PER_MS, NS_PER_S, SYSTEM_CLOCK
+from gateway.clock import SYSTEM_CLOCK
 from gateway.config.model import CanConfig, Config, FieldConfig, SerialConfig
-from gateway.errors import RingTimeout
-from gateway.record import SAMPLE, TICK
-from gateway.ring import Event, ReaderSpec, Ring
 from gateway.signals import SignalTable
 from gateway.sources.can_bus import CanSource
 from gateway.sources.serial_port import SerialSource
-from gateway.workers.board import Board, RowState
-from gateway.workers.producer import Producer
-from gateway.workers.rhythm import Rhythm
 
-LONG_NS = 60 * NS_PER_S
+LONG_S = 60
 """Never waited for in full but by a test that fails."""
 
 
@@ -79,7 +70,7 @@ class Bus:
         self._listener.listen()
 
     def welcome(self):
-        self._listener.settimeout(LONG_NS / NS_PER_S)
+        self._listener.settimeout(LONG_S)
         self._node, _ = self._listener.accept()
         magic, version, _, _ = struct.unpack("=8sII48s", self._node.recv(64, socket.MSG_WAITALL))
         self._node.sendall(struct.pack("=8sII48s", magic, version, 0, b"bus"))
@@ -93,39 +84,6 @@ class Bus:
             if each is not None:
                 each.close()
         self._node = self._listener = None
-
-
-class Reading:
-    """A producer at work, in a thread."""
-
-    def __init__(self, row, reader):
-        self._row = row
-        self._reader = reader
-        self._values = []
-
-    def value(self, timeout_ns=LONG_NS):
-        """Return the next value that was read."""
-        while not self._values:
-            records = self._reader.get(timeout_ns=timeout_ns).records
-            self._values = records["value"][records["signal"] != TICK].tolist()
-        return self._values.pop(0)
-
-    def link(self, condition):
-        """Wait until *condition* of the link's facts holds; return them."""
-        until_ns = SYSTEM_CLOCK.monotonic_ns() + LONG_NS
-        while not condition(found := self._row.read_facts().get("link", {"states": {}})):
-            assert SYSTEM_CLOCK.monotonic_ns() < until_ns, found
-            with suppress(RingTimeout):
-                self._reader.get(timeout_ns=NS_PER_MS)  # ticks are of no interest
-        return found
-
-    def opened(self):
-        """Wait until the link is open: what is sent before that is not heard."""
-        self.link(lambda _: self._row.state is RowState.RUNNING)
-
-    def until(self, *names):
-        """Wait until the link is in these states, and in no other."""
-        return self.link(lambda link: set(link["states"]) == set(names))
 
 
 @pytest.fixture
@@ -167,39 +125,6 @@ def can_source(bus, tmp_path):
     (tmp_path / "m.dbc").write_text(DBC)
     section = CanConfig(name="can0", interface="firmware_sim", channel=bus.channel, dbc=("m.dbc",))
     return CanSource(section, Config(file=tmp_path / "c.toml"), SignalTable(), 0)
-
-
-@pytest.fixture
-def reading(caplog):
-    """Read a source as the gateway does; what it says of its link is in the log."""
-    caplog.set_level(logging.INFO)
-
-    @contextmanager
-    def reading(source):
-        source.select([signal.index for signal in source.signals])
-        ring = Ring.create(SAMPLE, 1 << 12, 1, [ReaderSpec(name="test", lossless=False)])
-        reader, board, start, stop = ring.reader("test"), Board([source.name]), Event(), Event()
-        start.set()
-
-        def produce():
-            # A lane belongs to the thread that took it.
-            row, writer = board[source.name], ring.writer(0)
-            rhythm = Rhythm(SYSTEM_CLOCK, NS_PER_MS)
-            Producer(source, 0, writer, row, start, stop, SYSTEM_CLOCK, rhythm).run()
-
-        thread = threading.Thread(target=produce)
-        thread.start()
-        read = Reading(board[source.name], reader)
-        try:
-            yield read
-        finally:
-            stop.set()
-            thread.join()
-            vars(read).clear()  # the test still has it, and with it shared memory
-            for each in (reader, ring, board, start, stop):
-                each.close()
-
-    return reading
 
 
 @pytest.fixture
