@@ -108,11 +108,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         from gateway.bench.report import text_of, write_files
 
         item.stash[_REPORTED] = True
-        files = write_files(bench, _folder(item.config), item.nodeid)
-        item.user_properties += [(f"bench_{file.suffix[1:]}", str(file)) for file in files]
-        report.user_properties = list(item.user_properties)
-        text = "\n".join([text_of(bench), *(f"wrote {file}" for file in files)])
-        report.sections.append((f"bench {bench.name}", text))
+        lines = [text_of(bench)]
+        try:
+            files = write_files(bench, _folder(item.config), item.nodeid)
+        except OSError as error:  # which must not end the run
+            lines.append(f"could not write its picture and log: {error}")
+        else:
+            item.user_properties += [(f"bench_{file.suffix[1:]}", str(file)) for file in files]
+            report.user_properties = list(item.user_properties)
+            lines += [f"wrote {file}" for file in files]
+        report.sections.append((f"bench {bench.name}", "\n".join(lines)))
     if report.when == "teardown":
         del item.stash[_BENCH]
     return report

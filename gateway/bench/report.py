@@ -10,20 +10,26 @@ import numpy as np
 
 from gateway.bench.bench import Bench
 from gateway.bench.candump import candump_lines
+from gateway.bench.observer import Observer
 from gateway.bench.outcome import Outcome, span
 from gateway.bench.picture import Moment, Trace, draw
 from gateway.clock import NS_PER_MS
+from gateway.record import AlarmKind, Frames
 
 MARGIN_NS = 200 * NS_PER_MS
 _LONGEST_NAME = 119
 
 
 def file_name(node_id: str) -> str:
-    """Return what the files of a test are called: the same at each run."""
+    """Return what the files of a test are called, the same at each run.
+
+    Tests that differ only in what a file's name cannot hold are told apart by a checksum.
+    """
     path, _, test = node_id.partition("::")
     stem = f"{Path(path).with_suffix('')}-{test}".replace("/", "-").replace("::", "-")
+    stem = stem.replace("[", "_").removesuffix("]")
     name = re.sub(r"[^A-Za-z0-9_.-]+", "_", stem).strip("_.-")
-    if len(name) <= _LONGEST_NAME:
+    if name == stem and len(name) <= _LONGEST_NAME:
         return name
     return f"{name[:_LONGEST_NAME]}-{zlib.crc32(node_id.encode()):08x}"
 
@@ -39,14 +45,18 @@ def text_of(bench: Bench) -> str:
             lines += [(at_ns, f"     {detail}") for detail in outcome.details]
     for alarm in bench.rig.observer.alarms:
         rule = bench.rig.observer.rules[int(alarm["rule"])]
-        kind = "raised" if alarm["kind"] == 1 else "cleared"
+        kind = AlarmKind(alarm["kind"]).name.lower()
         lines.append((int(alarm["t_ns"]), f"alarm {rule.name} {kind}, {alarm['value']:.6g}"))
     lines.sort(key=lambda line: line[0])
     return "\n".join(f"{(t_ns - begin_ns) / 1e9:9.3f} s  {text}" for t_ns, text in lines)
 
 
 def write_files(bench: Bench, folder: Path, node_id: str) -> list[Path]:
-    """Write the picture and the log of a failed test; return their paths."""
+    """Write the picture and the log of a failed test; return their paths.
+
+    Raises:
+        OSError: One cannot be written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     log = folder / f"{file_name(node_id)}.log"
@@ -54,16 +64,25 @@ def write_files(bench: Bench, folder: Path, node_id: str) -> list[Path]:
     clock = bench.rig.clock
     offset_ns = clock.wall_ns() - clock.monotonic_ns()
     names = [source.name for source in observer.sources]
-    with log.open("w") as out:
-        out.writelines(candump_lines(observer.frames.batches(0), names, offset_ns))
+    with log.open("w", encoding="utf-8") as out:
+        out.writelines(candump_lines(_in_order(observer), names, offset_ns))
     written.append(log)
     failed = next((each for each in reversed(bench.outcomes) if not each), None)
     shown = failed or next((each for each in reversed(bench.outcomes) if each.signals), None)
     if shown is not None and shown.signals:
         picture = folder / f"{file_name(node_id)}.svg"
-        picture.write_text(_picture(bench, shown))
+        picture.write_text(_picture(bench, shown), encoding="utf-8")
         written.append(picture)
     return written
+
+
+def _in_order(observer: Observer) -> list[Frames]:
+    """Return the frames of all buses on one time line: they are kept as each bus was read."""
+    batches = list(observer.frames.batches(0))
+    if len(observer.buses) < 2 or not batches:
+        return batches
+    frames = np.concatenate(batches)
+    return [frames[np.argsort(frames["t_ns"], kind="stable")]]
 
 
 def _picture(bench: Bench, outcome: Outcome) -> str:

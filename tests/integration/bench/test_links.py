@@ -1,5 +1,7 @@
 """Benches with more than one link: serial ports beside CAN, and several buses."""
 
+import re
+
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -62,6 +64,8 @@ ready = """can0.EngineStatus.ECU_STATE == 'normal' and second.EngineStatus.ECU_S
 "other" = "other.ENGINE_TEMP"
 '''
 TESTS = """
+import threading
+
 import numpy as np
 import pytest
 
@@ -95,6 +99,7 @@ def test_a_port_that_is_unplugged_is_read_again(bench):
 
 def test_a_lost_link_that_was_not_expected_is_told(bench):
     bench.inject("unplug", on="gps")
+    threading.Event().wait(0.3)  # frames of both buses are read together
     assert bench.alarms.raised("gps_silent", within="2s")
 
 def test_a_message_of_several_buses_needs_a_source(bench):
@@ -107,7 +112,12 @@ def test_a_message_of_several_buses_needs_a_source(bench):
 """
 
 
-def test_several_links(project):
+def test_several_links(project, pytester):
     result = project(TESTS, bench=BENCH, scenario=SCENARIO, car=CAR)
     result.assert_outcomes(passed=4, errors=1)
     result.stdout.fnmatch_lines(["bench: after the test:", "gps: the link was lost 1 time"])
+    [log] = (pytester.path / "bench-reports").glob("*.log")
+    lines = re.findall(r"^\((\d+\.\d+)\) (\w+) ", log.read_text(), re.MULTILINE)
+    assert {bus for _, bus in lines} == {"can0", "second"}
+    times = [time for time, _ in lines]
+    assert times == sorted(times)

@@ -50,6 +50,18 @@ def test_without_a_junit_report_they_are_in_a_folder_of_their_own(project, pytes
     assert left == ["test_it-test_hot.log", "test_it-test_hot.svg"]
 
 
+def test_where_they_cannot_be_written_the_report_says_so_and_the_run_goes_on(project, pytester):
+    (pytester.path / "bench-reports").write_text("a file, where a folder is to be")
+    result = project(FAILING + "\ndef test_next(bench): ...\n")
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*FAIL EngineStatus.LIMP_HOME == 1 and *",
+            "could not write its picture and log: *bench-reports*",
+        ]
+    )
+
+
 def test_a_test_that_passes_leaves_nothing(project, pytester):
     result = project("""
         def test_cold(bench):

@@ -106,13 +106,19 @@ def test_the_log_is_one_that_the_gateway_reads_back(tmp_path):
     [
         ("tests/test_limp.py::test_home", "tests-test_limp-test_home"),
         (
-            "tests/a/test_x.py::TestEngine::test_y[a/b c-3]",
-            "tests-a-test_x-TestEngine-test_y_a-b_c-3",
+            "tests/a/test_x.py::TestEngine::test_y[hot-90.5]",
+            "tests-a-test_x-TestEngine-test_y_hot-90.5",
         ),
     ],
 )
 def test_the_files_of_a_test_are_called_alike_at_each_run(node_id, name):
     assert file_name(node_id) == name
+
+
+def test_names_that_differ_only_in_signs_stay_apart():
+    both = [file_name(f"test_x.py::test_y[RPM {sign} 4000]") for sign in "<>"]
+    assert both[0].startswith("test_x-test_y_RPM_4000-")
+    assert both[0] != both[1]
 
 
 def test_a_long_name_is_cut_and_stays_its_own():
