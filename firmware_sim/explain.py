@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+import msgspec
+
 from firmware_sim.section import IN_WORDS
 
 Keys = Callable[[str], Iterable[str]]
@@ -17,6 +19,8 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _PATTERN = re.compile(r"matching regex '(.+)'")
 _EXPECTED = re.compile(r"Expected (.+?)(?:, got .+)?", re.DOTALL)
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_ANY_ENTRY = "[...]"
+"""How msgspec writes the key of a table that may have any keys."""
 _LONGEST = 60
 _HUGE_BITS = 128
 
@@ -50,6 +54,9 @@ def explained(
         key = unknown[1] if _BARE_KEY.fullmatch(unknown[1]) else repr(unknown[1])
         return Explanation(_join(path, key), "an unknown key", f"one of {known}")
     value = value_at(document, path)
+    if path.endswith(_ANY_ENTRY):
+        key = _wrong_entry(value, str if what.startswith("Expected `str`") else float)
+        path, value = _join(path.removesuffix(_ANY_ENTRY), key), value[key]
     if choice := tags(path):
         return Explanation(path, shown(value), choice)
     if pattern := _PATTERN.search(what):
@@ -87,6 +94,16 @@ def value_at(document: Any, path: str) -> Any:  # noqa: ANN401 - whatever TOML c
         else:
             return None
     return document
+
+
+def _wrong_entry(table: dict[str, object], kind: type) -> str:
+    """Return the key of the first value in *table* that is not of *kind*."""
+    for key, value in table.items():
+        try:
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            return key
+    raise AssertionError("msgspec found one")
 
 
 def _join(path: str, key: str) -> str:

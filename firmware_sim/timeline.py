@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable
@@ -120,6 +121,8 @@ def arm(rig: Rig, step: StepSection) -> None:
     values: dict[str, dict[str, float]] = {}
     for address, value in step.set.items():
         device, name = _input(rig, address, "set")
+        if not math.isfinite(value):
+            raise RequestError(f"set.{address}", value, "a finite number")
         values.setdefault(device, {})[name] = value
     released = [_released(rig, address) for address in step.release]
     for device in step.reset:

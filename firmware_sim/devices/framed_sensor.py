@@ -14,7 +14,7 @@ import math
 import struct
 from random import Random
 
-from firmware_sim.devices.inputs import Inputs
+from firmware_sim.devices.inputs import Inputs, nearest
 
 MOTION, HEALTH = 1, 2
 MOTION_PERIOD_NS = 20_000_000
@@ -32,6 +32,8 @@ INPUTS = {
 _GRAVITY = 9.81
 _SHAKE_HZ = 12.0
 _NOISE = 0.05
+_LARGEST = (2 - 2**-23) * 2.0**127
+"""What a float of 32 bits can hold at the most."""
 
 
 class FramedSensor:
@@ -72,14 +74,15 @@ class FramedSensor:
             self.inputs.seen(axis, value + self._random.gauss(0.0, _NOISE), now_ns)
             for axis, value in zip(("ax", "ay", "az"), true, strict=True)
         ]
-        return frame(MOTION, struct.pack("<3f", *seen))
+        held = [min(max(value, -_LARGEST), _LARGEST) for value in seen]
+        return frame(MOTION, struct.pack("<3f", *held))
 
     def _health(self, now_ns: int) -> bytes:
         supply = self.inputs.seen("supply", 5.0 + self._random.gauss(0.0, 0.01), now_ns)
         temperature = self.inputs.seen("temperature", 41.0, now_ns)
         fields = (
-            min(max(round(supply * 1000), 0), 0xFFFF),
-            min(max(round(temperature * 100), -0x8000), 0x7FFF),
+            nearest(supply * 1000, 0, 0xFFFF),
+            nearest(temperature * 100, -0x8000, 0x7FFF),
             self._sent & 0xFFFFFFFF,
         )
         return frame(HEALTH, struct.pack("<HhI", *fields))

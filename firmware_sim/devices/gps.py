@@ -10,7 +10,7 @@ from random import Random
 
 from firmware_sim.devices.circuit import METRES_PER_DEGREE
 from firmware_sim.devices.f1_car import F1Car
-from firmware_sim.devices.inputs import Inputs
+from firmware_sim.devices.inputs import Inputs, nearest
 
 PERIOD_NS = 100_000_000
 ORIGIN = (52.0690, -1.0220)
@@ -80,7 +80,7 @@ class Gps:
         altitude = f"{seen('altitude', _ALTITUDE_M):.1f},M,{_GEOID_M:.1f},M"
         kmh = max(seen("speed", state.speed_kmh), 0.0)
         course = f"{seen('course', self._car.circuit.course_deg(state.distance_m)) % 360.0:.1f}"
-        satellites = min(max(round(seen("satellites", _SATELLITES)), 0), 99)
+        satellites = nearest(seen("satellites", _SATELLITES), 0, 99)
         when = self._start + timedelta(microseconds=now_ns // 1000)
         clock, date = f"{when:%H%M%S}.{when.microsecond // 10_000:02d}", f"{when:%d%m%y}"
         if seen("fix", 1.0) < _HALF:

@@ -78,3 +78,9 @@ class Inputs:
     def _check(self, name: str) -> None:
         if name not in self.units:
             raise KeyError(name)
+
+
+def nearest(value: float, low: int, high: int) -> int:
+    """Return the whole number from *low* to *high* that is nearest to *value*; *low* for NaN."""
+    # Bounded first: what is infinite, or NaN, has no whole number. max(NaN, low) would be NaN.
+    return round(min(max(low, value), high))

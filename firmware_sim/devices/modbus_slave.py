@@ -19,7 +19,7 @@ import math
 import struct
 from typing import NamedTuple
 
-from firmware_sim.devices.inputs import Inputs
+from firmware_sim.devices.inputs import Inputs, nearest
 
 READ_COILS, READ_DISCRETE, READ_HOLDING, READ_INPUT = 1, 2, 3, 4
 WRITE_COIL, WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS = 5, 6, 15, 16
@@ -237,5 +237,4 @@ def _packed(bits: list[int]) -> bytes:
 
 def _register(value: float) -> int:
     """Return tenths of *value* as a register holds them; at its stop what does not fit."""
-    tenths = round(value * _TENTHS) if math.isfinite(value) else _LEAST
-    return min(max(tenths, _LEAST), _GREATEST) & 0xFFFF
+    return nearest(value * _TENTHS, _LEAST, _GREATEST) & 0xFFFF

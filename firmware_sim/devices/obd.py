@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from firmware_sim.devices.dtc import TroubleCodes, code_bytes
+from firmware_sim.devices.inputs import nearest
 
 FUNCTIONAL_ID = 0x7DF
 """The CAN id of requests to all ECUs."""
@@ -33,8 +34,8 @@ def scaled(signal: str, length: int = 1, *, scale: float = 1.0, offset: float = 
     """Return the parameter ``(signal - offset) / scale`` in *length* bytes, or the nearest."""
 
     def answer(values: Values) -> bytes:
-        raw = round((values.get(signal, offset) - offset) / scale)
-        return min(max(raw, 0), (1 << 8 * length) - 1).to_bytes(length, "big")
+        raw = (values.get(signal, offset) - offset) / scale
+        return nearest(raw, 0, (1 << 8 * length) - 1).to_bytes(length, "big")
 
     return answer
 

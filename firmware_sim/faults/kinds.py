@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, field
@@ -43,6 +44,10 @@ class FaultSection(Section, frozen=True, kw_only=True, tag_field="kind"):
         """
         if self.at is not None and self.when is not None:
             raise RequestError("when", repr(self.when), "either at or when")
+        for name, key in zip(self.__struct_fields__, self.__struct_encode_fields__, strict=True):
+            value = getattr(self, name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise RequestError(key, value, "a finite number")
 
 
 class Off(FaultSection, frozen=True, kw_only=True, tag="off"):

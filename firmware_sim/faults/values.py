@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import deque
 from collections.abc import Callable
 
@@ -11,6 +12,9 @@ from firmware_sim.faults.effect import Context
 from firmware_sim.faults.kinds import Delayed, Intermittent, Noise, Slow, Wrong
 from firmware_sim.faults.windows import Windows
 from firmware_sim.section import duration_ns
+
+_MOST = sys.float_info.max
+"""Beyond it a value is infinite, which no sensor is: devices may count on finite inputs."""
 
 
 class ValueEffect:
@@ -33,7 +37,7 @@ class ValueEffect:
         distort = self._distorter(self._context)
 
         def counted(value: float, now_ns: int) -> float:
-            seen = distort(value, now_ns)
+            seen = max(-_MOST, min(_MOST, distort(value, now_ns)))
             self.count += seen != value
             return seen
 

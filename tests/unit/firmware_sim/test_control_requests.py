@@ -1,10 +1,12 @@
 """Requests that make no sense: answered with a line, and the simulator goes on."""
 
 import selectors
+import sys
 
 import pytest
 
 from firmware_sim.control import ControlServer
+from firmware_sim.devices.wind import Wind
 from firmware_sim.errors import SimError
 from firmware_sim.faults.faults import Faults
 from firmware_sim.outlets import NoOutlet
@@ -14,7 +16,11 @@ from firmware_sim.schedule import Schedule
 
 @pytest.fixture
 def rig():
-    return Rig(Schedule())
+    """A boat's wind instrument, whose sentences go nowhere."""
+    made = Rig(Schedule())
+    place = made.schedule.add(Wind("wind"), NoOutlet())
+    made.members["wind"] = Member("wind", "wind", [place])
+    return made
 
 
 @pytest.fixture
@@ -37,7 +43,7 @@ def obey(rig):
         ),
         pytest.param(
             b'{"do": "reset", "device": "a\\nb"}',
-            "device: got 'a\\nb', expected none, for there is no device",
+            "device: got 'a\\nb', expected one of 'wind'",
             id="a name of two lines",
         ),
         pytest.param(
@@ -49,6 +55,21 @@ def obey(rig):
             b'{"do": ' + b'{"a":' * 900 + b"1" + b"}" * 901,
             "do: got a dict, expected one of 'state', 'set', 'release', 'reset', 'inject', 'clear'",
             id="tables in tables",
+        ),
+        pytest.param(
+            b'{"do": "set", "device": "wind", "values": {"depth": NaN}}',
+            "values.depth: got nan, expected a finite number",
+            id="not a number",
+        ),
+        pytest.param(
+            b'{"do": "set", "device": "wind", "values": {"depth": "deep"}}',
+            "values.depth: got 'deep', expected float",
+            id="text for a number",
+        ),
+        pytest.param(
+            b'{"do": "inject", "fault": {"kind": "wrong", "on": "wind.depth", "value": 1e999}}',
+            "value: got inf, expected a finite number",
+            id="a number that no float can hold",
         ),
     ],
 )
@@ -70,3 +91,13 @@ def test_a_request_that_fails_does_not_end_the_simulation(rig, obey):
         "ok": False,
         "error": "ecu: cannot start ./firmware: no such file or directory",
     }
+
+
+def test_what_a_fault_makes_of_an_input_is_finite(rig, obey):
+    for request in (
+        b'{"do": "set", "device": "wind", "values": {"depth": 1e308}}',
+        b'{"do": "inject", "fault": {"kind": "wrong", "on": "wind.depth", "factor": -1e308}}',
+    ):
+        assert obey(request)["ok"]
+    rig.schedule.run_to(0)
+    assert rig.members["wind"].holding("depth").last["depth"] == -sys.float_info.max

@@ -193,8 +193,23 @@ def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(refused, kind, c
         ),
         pytest.param(
             "[[step]]\nset={'wind.depth' = 'deep'}",
-            "step[0].set[...]: got a dict, expected float",
+            "step[0].set.wind.depth: got 'deep', expected float",
             id="a step to no number",
+        ),
+        pytest.param(
+            "[[step]]\nset={'wind.heading' = 1, 'wind.depth' = 0x" + "f" * 400 + "}",
+            "step[0].set.wind.depth: got a huge integer, expected a number that a float can hold",
+            id="a step to a number beyond all floats",
+        ),
+        pytest.param(
+            "[[step]]\nat='0.5s'\nset={'wind.depth' = nan}",
+            "step[0].set.wind.depth: got nan, expected a finite number",
+            id="a step to NaN",
+        ),
+        pytest.param(
+            "[[fault]]\nkind='wrong'\non='wind.depth'\nfactor=inf",
+            "fault[0].factor: got inf, expected a finite number",
+            id="a fault by an infinite factor",
         ),
         pytest.param(
             "[[step]]\nrelease=['sun']",
@@ -211,6 +226,11 @@ def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(refused, kind, c
             "device[3].initial.dept: got an unknown input, expected one of 'wind_speed', "
             "'wind_angle', 'depth', 'heading'",
             id="an initial value of no input",
+        ),
+        pytest.param(
+            "[[device]]\nname='w2'\ntype='wind'\nport='w2'\ninitial={depth=true}",
+            "device[3].initial.depth: got True, expected float",
+            id="an initial value that is no number",
         ),
     ],
 )

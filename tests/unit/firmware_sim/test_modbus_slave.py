@@ -60,6 +60,13 @@ def test_a_master_reads_what_its_sensors_measure(master, slave):
     assert len(master.read_registers(0, len(SENSORS), functioncode=4)) == len(SENSORS)
 
 
+@pytest.mark.parametrize(("value", "register"), [(1e308, 0x7FFF), (-1e308, 0x8000)])
+def test_a_value_beyond_its_register_is_told_as_the_nearest(slave, value, register):
+    slave.inputs.set("oil_temp", value)
+    told = answer(slave, with_crc(bytes.fromhex("01 04 0002 0001")))
+    assert told == with_crc(bytes((1, 4, 2)) + register.to_bytes(2, "big"))
+
+
 def test_a_master_writes_registers_and_coils_and_reads_them_back(master):
     master.write_register(2, 777, functioncode=6)
     master.write_registers(3, [1, 2, 65535])

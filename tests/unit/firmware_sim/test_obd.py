@@ -260,4 +260,5 @@ def test_a_bitmap_counts_from_its_highest_bit_and_ends_with_whether_more_follow(
 def test_a_value_beyond_its_bytes_is_told_as_the_nearest():
     assert scaled("S")({"S": 300.0}) == b"\xff"
     assert scaled("S")({"S": -1.0}) == b"\0"
+    assert scaled("S", 2, scale=0.25)({"S": 1e308}) == b"\xff\xff"
     assert scaled("S", offset=-40.0)({}) == b"\0"

@@ -71,6 +71,21 @@ def test_the_sensor_tells_what_it_measures():
     assert struct.unpack("<HhI", health) == (4750, -1234, 0)
 
 
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (1e308, (struct.unpack("<f", b"\xff\xff\x7f\x7f")[0], 0xFFFF, 0x7FFF)),
+        (-1e308, (struct.unpack("<f", b"\xff\xff\x7f\xff")[0], 0, -0x8000)),
+    ],
+)
+def test_a_value_beyond_its_field_is_told_as_the_nearest(value, told):
+    sensor = FramedSensor("imu")
+    for name in ("ax", "supply", "temperature"):
+        sensor.inputs.set(name, value)
+    (_, motion), (_, health) = packets(sensor, 0.01)
+    assert (struct.unpack("<3f", motion)[0], *struct.unpack("<HhI", health)[:2]) == told
+
+
 def test_its_checksum_is_that_of_the_standard():
     assert crc16(b"123456789") == 0x29B1
 
