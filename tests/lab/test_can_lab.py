@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 LAB = Path(__file__).with_name("can-lab")
-CACHE = Path(os.environ.get("CAN_LAB_CACHE", Path.home() / ".cache" / "can-lab"))
+USERS_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+CACHE = Path(os.environ.get("CAN_LAB_CACHE") or USERS_CACHE / "can-lab")
 
 pytestmark = pytest.mark.slow
 

@@ -1,7 +1,6 @@
 """A simulated bus and an interface of the kernel, joined by ``firmware-sim bridge``."""
 
 import errno
-import fcntl
 import json
 import signal
 import socket
@@ -21,7 +20,6 @@ CLASSIC = struct.Struct("=IBB2x8s")
 FD = struct.Struct("=IBB2x64s")
 EXTENDED, REMOTE, ERROR = 0x80000000, 0x40000000, 0x20000000
 BRS, FDF = 1, 4
-SIOCSIFMTU = 0x8922  # <linux/sockios.h>
 CAN_RAW_ERR_FILTER = 2  # <linux/can/raw.h>; Python has no name for it
 
 MESSAGES = [
@@ -132,9 +130,7 @@ def test_error_frames_stay_where_they_arise_and_are_counted(bridge, member, node
 
 def test_an_interface_without_can_fd_refuses_such_frames_and_takes_the_others(bridge, vcan, member):
     vcan.down()
-    with socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW) as control:
-        fcntl.ioctl(control, SIOCSIFMTU, struct.pack("16si", vcan.name.encode(), CLASSIC.size))
-    vcan.up()
+    vcan.up(mtu=CLASSIC.size)
     with vcan.join() as node:
         node.settimeout(TIMEOUT_S)
         member.send(can.Message(arbitration_id=1, is_fd=True, data=bytes(12)))
