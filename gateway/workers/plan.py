@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.analysis.rules import Rule
-from gateway.config.model import CanConfig, Config, ReplayConfig, SourceConfig, key_of
+from gateway.config.model import CanConfig, Config, FieldError, ReplayConfig, SourceConfig, key_of
 from gateway.config.polled import ModbusConfig, ObdConfig
 from gateway.errors import ConfigError
 from gateway.signals import Signal, SignalTable
@@ -19,6 +19,7 @@ from gateway.sources.can_bus import CanSource
 from gateway.sources.modbus import Modbus, modbus_signals
 from gateway.sources.obd import Obd, obd_signals
 from gateway.sources.polled import PolledSource
+from gateway.sources.readers import check_interface
 from gateway.sources.replay import ReplaySource
 from gateway.sources.serial_port import SerialSource
 
@@ -68,7 +69,8 @@ def make_plan(config: Config, make_sources: SourcesMaker | None = None) -> Plan:
             its recordings.
 
     Raises:
-        ConfigError: A rule or source names a signal that does not exist or is ambiguous.
+        ConfigError: A rule or source names a signal that does not exist or is ambiguous, or a
+            source an interface that python-can has not.
         DatabaseError: A signal database cannot be used.
         RecordingError: A recording to be replayed cannot be read.
     """
@@ -115,6 +117,11 @@ def make_source(source: SourceConfig, config: Config, signals: SignalTable, inde
         added = modbus_signals(source, signals)
         return PolledSource(source, added, index, Modbus(source, added))
     if isinstance(source, ObdConfig):
+        try:
+            check_interface(source.interface)
+        except FieldError as error:
+            where = key_of(source, error.key)
+            raise ConfigError(config.file, where, error.got, error.expected) from None
         added = obd_signals(source, signals)
         return PolledSource(source, added, index, Obd(source, added))
     return SerialSource(source, signals, index)

@@ -115,3 +115,19 @@ def test_a_name_that_means_nothing_is_one_line(plan_of, before, after, expected)
     with pytest.raises(ConfigError, match=r"kitchen\.toml: ") as caught:
         plan_of(CONFIG.replace(before, after))
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        pytest.param('type = "can"', id="a bus"),
+        pytest.param('type = "obd"\nvalues = ["rpm"]', id="a control unit"),
+    ],
+)
+def test_an_interface_that_python_can_has_not_is_one_line(plan_of, rest):
+    source = f'[[source]]\nname = "can0"\n{rest}\nchannel = "can0"\ninterface = "soketcan"\n'
+    with pytest.raises(ConfigError, match=r"kitchen\.toml: ") as caught:
+        plan_of(source)
+    said = "source \"can0\".interface: got 'soketcan', expected an interface of python-can: 'canal"
+    assert said in str(caught.value)
+    assert "'socketcan', " in str(caught.value)
