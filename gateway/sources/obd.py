@@ -22,7 +22,7 @@ from gateway.errors import LinkError, LinkLostError
 from gateway.signals import Signal, SignalTable
 from gateway.sources.link import LinkState
 from gateway.sources.polled import Question, Unanswered, Value
-from gateway.sources.readers.python_can import LOSS, reason
+from gateway.sources.readers.python_can import LOSS, reason, receive
 
 if TYPE_CHECKING:
     import isotp
@@ -149,10 +149,13 @@ class Obd:
                 bus.shutdown()
 
     def request(self, data: bytes) -> bytes:
-        """Send *data* and return the answer behind the number of its service.
+        """Send *data* and return what follows its repetition in the answer.
+
+        An answer that does not repeat it is to something else, such as an earlier request to
+        which it came late, and is passed over.
 
         Raises:
-            Unanswered: "no answer", "refused" or "garbled answer".
+            Unanswered: "no answer", "answer to something else", "refused" or "garbled answer".
             LinkLostError: The adapter is gone.
         """
         transport = self._transport
@@ -160,6 +163,8 @@ class Obd:
         self._drain()
         self._failed = False
         transport.send(data)
+        begins = bytes([data[0] | POSITIVE]) + data[1:]
+        loss = "no answer"
         until_ns = self._clock.monotonic_ns() + self._config.timeout
         while (left_ns := until_ns - self._clock.monotonic_ns()) > 0:
             transport.process(rx_timeout=min(_STEP_S, left_ns / NS_PER_S))
@@ -168,42 +173,56 @@ class Obd:
                 raise LinkLostError(gone, LinkState.UNPLUGGED) from self._lost
             if self._failed:
                 raise Unanswered("garbled answer")
-            answer = transport.recv()
-            if answer is None or answer[:1] == b"":
-                continue
-            if answer[0] == data[0] | POSITIVE:
-                return bytes(answer[1:])
-            if answer[0] == NEGATIVE and answer[1:2] == data[:1]:
+            answer = bytes(transport.recv() or b"")
+            if answer.startswith(begins):
+                return answer[len(begins) :]
+            if answer[:2] == bytes([NEGATIVE, data[0]]):
                 if answer[2:3] != bytes([PENDING]):
                     raise Unanswered("refused")
                 until_ns = self._clock.monotonic_ns() + self._config.timeout
-        raise Unanswered("no answer")
+            elif answer:
+                loss = "answer to something else"
+        raise Unanswered(loss)
 
     @property
     def _name(self) -> str:
         return f"{self._config.interface} {self._config.channel}"
 
     def _drain(self) -> None:
-        while self._receive(0.0) is not None:
+        """Pass over what has come since the last request, on a busy bus for so long at most."""
+        until_ns = self._clock.monotonic_ns() + self._config.timeout
+        while self._next(0.0) is not None and self._clock.monotonic_ns() < until_ns:
             pass
 
     def _receive(self, timeout_s: float) -> isotp.CanMessage | None:
+        """Return the next frame with the id of the answers, None if none came in time."""
         import isotp  # noqa: PLC0415 - optional; it is there, or nothing is open
 
+        until_ns = self._clock.monotonic_ns() + round(timeout_s * NS_PER_S)
+        left_s = timeout_s
+        # Many interfaces filter nothing, and a busy bus is to delay nobody's time-outs.
+        while left_s >= 0 and (message := self._next(left_s)) is not None:
+            is_data = not (message.is_error_frame or message.is_remote_frame)
+            if is_data and message.arbitration_id == self._config.answers:
+                return isotp.CanMessage(
+                    arbitration_id=message.arbitration_id,
+                    data=bytes(message.data),
+                    extended_id=message.is_extended_id,
+                )
+            left_s = (until_ns - self._clock.monotonic_ns()) / NS_PER_S
+        return None
+
+    def _next(self, timeout_s: float) -> can.Message | None:
+        """Return the next frame, whoever sent it; None if none came in time."""
         if self._bus is None or self._lost is not None:
             return None
         try:
-            message = self._bus.recv(timeout_s)
+            return receive(self._bus, timeout_s)
+        except (ValueError, IndexError):  # a torn or garbled line of a serial adapter
+            return None
         except LOSS as error:
             self._lost = error
             return None
-        if message is None or message.is_error_frame or message.is_remote_frame:
-            return None
-        return isotp.CanMessage(
-            arbitration_id=message.arbitration_id,
-            data=bytes(message.data),
-            extended_id=message.is_extended_id,
-        )
 
     def _send(self, message: isotp.CanMessage) -> None:
         if self._bus is None:
@@ -227,22 +246,16 @@ class Obd:
 class _Request:
     """The `Question` of one request."""
 
-    def __init__(
-        self, unit: Obd, data: bytes, repeated: int, parts: Sequence[_Part], every_ns: int
-    ) -> None:
+    def __init__(self, unit: Obd, data: bytes, parts: Sequence[_Part], every_ns: int) -> None:
         self.every_ns = every_ns
         self.signals: Collection[int] = [part.slot.signal for part in parts]
         self._unit = unit
         self._data = data
-        self._repeated = data[1 : 1 + repeated]
         self._parts = parts
 
     def ask(self) -> list[Value]:
         """See `Question`."""
-        answer = self._unit.request(self._data)
-        repeated, data = answer[: len(self._repeated)], answer[len(self._repeated) :]
-        if repeated != self._repeated:
-            raise Unanswered("answer to something else")
+        data = self._unit.request(self._data)
         values = []
         for part in self._parts:
             if part.at + part.layout.size > len(data):
@@ -267,7 +280,7 @@ def _questions(unit: Obd, config: ObdConfig, signals: Sequence[Signal]) -> Itera
             value = OBD_VALUES[name]
             pid, layout = value.pid, struct.Struct(">H" if value.size == 2 else "B")
             part = _Part(layout, 0, slot._replace(scale=value.scale, offset=value.offset))
-        yield _Request(unit, bytes([CURRENT_DATA, pid]), 1, [part], config.every)
+        yield _Request(unit, bytes([CURRENT_DATA, pid]), [part], config.every)
     for request in config.requests:
         order = ">" if request.byte_order == "big" else "<"
         parts = [
@@ -278,5 +291,4 @@ def _questions(unit: Obd, config: ObdConfig, signals: Sequence[Signal]) -> Itera
             )
             for each in request.fields
         ]
-        data = bytes.fromhex(request.data)
-        yield _Request(unit, data, len(data) - 1, parts, config.every)
+        yield _Request(unit, bytes.fromhex(request.data), parts, config.every)

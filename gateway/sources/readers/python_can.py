@@ -146,7 +146,7 @@ class PythonCanReader:
         emptied = False
         for _ in range(len(frames)):
             try:
-                message = _receive(self._bus, timeout_s)
+                message = receive(self._bus, timeout_s)
             except (ValueError, IndexError):  # a torn or garbled line of a serial adapter
                 self._counters.received += 1
                 self._counters.lost["malformed"] += 1
@@ -187,12 +187,12 @@ class PythonCanReader:
         return frames_of(rows[::-1])
 
 
-def _receive(bus: can.BusABC, timeout_s: float) -> can.Message | None:
+def receive(bus: can.BusABC, timeout_s: float) -> can.Message | None:
     """Return the next message, None if none came in time.
 
     Not by `can.BusABC.recv` where that can be helped: it measures the time with the wall clock,
     and waits for an hour more when that is set back by an hour. What it calls for each try is all
-    that it adds to, but for filters, which the gateway applies itself.
+    that it adds to, but for filters, which whoever calls applies himself.
     """
     if type(bus).recv is can.BusABC.recv:
         return bus._recv_internal(timeout_s)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import uuid
 
@@ -174,6 +175,61 @@ def test_a_request_without_a_usable_answer_is_counted(answers, reason, unit, sou
         samples = read_until(source, 1)
     assert len(samples) == 0
     assert source.counters.lost[reason] >= 1
+
+
+def test_an_answer_to_something_else_does_not_keep_the_right_one_from_being_heard(
+    unit, source_of, read_until
+):
+    unit({"01 0D": ["41 0C 00 00", "41 0D 58"]})
+    with source_of(values=("speed",)) as source:
+        samples = read_until(source, 1)
+    assert samples["value"][0] == 88.0
+    assert not source.counters.lost
+
+
+@pytest.fixture
+def asked(unit, source_of, channel):
+    """What asks a unit for its speed, 88; and the bus that the two of them are on."""
+    unit({"01 0D": ["41 0D 58"]})
+    inquirer = source_of(values=("speed",))._inquirer
+    bus = can.Bus(channel, interface="virtual")
+    inquirer.open()
+    yield inquirer, bus
+    inquirer.close()
+    bus.shutdown()
+
+
+def speed(inquirer):
+    [question] = inquirer.questions
+    [value] = question.ask()
+    return value.raw
+
+
+def test_an_answer_that_came_late_is_not_taken_for_the_next_one_on_a_busy_bus(asked):
+    inquirer, bus = asked
+    for can_id, data in ((0x123, b"busy"), (0x7E8, b"\3\x41\x0d\x10"), (0x123, b"busy")):
+        bus.send(can.Message(arbitration_id=can_id, is_extended_id=False, data=data))
+    assert speed(inquirer) == 0x58
+
+
+def test_a_garbled_line_of_a_serial_adapter_is_passed_over(asked, mocker):
+    inquirer, _ = asked
+    receive, calls = inquirer._bus._recv_internal, itertools.count()
+
+    def every_other_one_is_garbled(timeout_s):
+        if next(calls) % 2 == 0:
+            raise ValueError("non-hexadecimal number found")
+        return receive(timeout_s)
+
+    mocker.patch.object(inquirer._bus, "_recv_internal", every_other_one_is_garbled)
+    assert speed(inquirer) == 0x58
+
+
+def test_how_long_an_answer_is_waited_for_is_not_up_to_the_wall_clock(asked, mocker):
+    inquirer, _ = asked
+    # python-can's own `recv` measures by it.
+    mocker.patch.object(inquirer._bus, "recv", side_effect=AssertionError)
+    assert speed(inquirer) == 0x58
 
 
 def test_answers_to_others_are_not_taken(unit, source_of, read_until):
