@@ -27,7 +27,7 @@ class Bench:
     def __init__(self):
         self.start, self.stop = Event(), Event()
         self.listen, self.speak = os.pipe()
-        self.let_go = []
+        self.let_go, self.somebody_gone = [], Event()
         self._specs = []
 
     def add(self, name, stage=Stage.PRODUCER, **options):
@@ -50,10 +50,14 @@ class Bench:
             start=self.start,
             stop=self.stop,
             clock=SYSTEM_CLOCK,
-            let_go=lambda spec: self.let_go.append(spec.name),
+            let_go=self._let_go,
             in_child=lambda: None,
         )
         return self.supervisor.run(seconds)
+
+    def _let_go(self, spec):
+        self.let_go.append(spec.name)
+        self.somebody_gone.set()
 
     def say(self, word):
         os.write(self.speak, f"{word}\n".encode())
@@ -70,7 +74,7 @@ class Bench:
         self.start.wait()
 
     def close(self):
-        for each in (self.start, self.stop, self.board):
+        for each in (self.start, self.stop, self.board, self.somebody_gone):
             each.close()
         del self.board, self.supervisor  # the memory's mapping keeps a descriptor of its own
         os.close(self.listen)
@@ -161,6 +165,7 @@ def test_what_the_gateway_can_do_without_is_given_up_alone(bench):
     @bench.add("producer")
     def producer(bench):
         bench.ready("producer")
+        bench.somebody_gone.wait()
         bench.say("stopped" if bench.stop.wait(NS_PER_S // 5) else "undisturbed")
 
     assert bench.run().failed == ("view",)
@@ -178,7 +183,7 @@ def test_wrong_input_is_not_tried_again(bench):
 
 
 def test_a_process_that_hangs_is_killed_and_started_again(bench, caplog):
-    @bench.add("stopped", heartbeat_timeout_s=0.2, restart=SOON)
+    @bench.add("stopped", heartbeat_timeout_s=0.5, restart=SOON)
     def stopped(bench):
         bench.say("start")
         if not bench.start.is_set():
