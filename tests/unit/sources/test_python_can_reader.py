@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gateway.clock import NS_PER_S, FakeClock
-from gateway.config.model import CanConfig
+from gateway.config.model import CanConfig, FieldError
 from gateway.counters import Counters
 from gateway.errors import LinkError, LinkLostError
 from gateway.record import FRAME, CanId, FrameFlag, Origin
@@ -261,17 +261,18 @@ def test_what_finds_no_room_comes_next_time(source, peer, monkeypatch):
         assert [len(car.read(0)) for _ in range(4)] == [2, 2, 1, 0]
 
 
-@pytest.mark.parametrize(
-    ("interface", "options", "reason"),
-    [
-        pytest.param("no_such", {}, "no_such", id="unknown interface"),
-        pytest.param("slcan", {}, "could not open port", id="absent device"),
-    ],
-)  # fmt: skip
-def test_an_interface_that_cannot_be_opened_is_a_link_error(interface, options, reason):
-    section = CanConfig(name="a", interface=interface, channel="/dev/no", options=options)
+def test_an_unknown_interface_is_refused_before_anything_is_opened():
+    section = CanConfig(name="a", interface="no_such", channel="/dev/no")
+    with pytest.raises(FieldError) as caught:
+        choose_reader(section, FakeClock(), Counters())
+    assert (caught.value.key, caught.value.got) == ("interface", "'no_such'")
+    assert "'slcan', 'socketcan', " in caught.value.expected
+
+
+def test_an_adapter_that_is_not_there_is_a_link_error():
+    section = CanConfig(name="a", interface="slcan", channel="/dev/no")
     reader = choose_reader(section, FakeClock(), Counters())
-    with pytest.raises(LinkError, match=f"{interface} /dev/no: .*{reason}"):
+    with pytest.raises(LinkError, match="slcan /dev/no: .*could not open port"):
         reader.open()
 
 
