@@ -272,7 +272,7 @@ def test_an_unknown_interface_is_refused_before_anything_is_opened():
 def test_an_adapter_that_is_not_there_is_a_link_error():
     section = CanConfig(name="a", interface="slcan", channel="/dev/no")
     reader = choose_reader(section, FakeClock(), Counters())
-    with pytest.raises(LinkError, match="slcan /dev/no: .*could not open port"):
+    with pytest.raises(LinkError, match=r"slcan /dev/no: .*could not open port"):
         reader.open()
 
 
