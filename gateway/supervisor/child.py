@@ -14,6 +14,7 @@ from enum import Enum
 from typing import NoReturn
 
 from gateway.errors import GatewayError, InputError
+from gateway.supervisor.stop_signals import STOP_SIGNALS
 from gateway.supervisor.table import ProcessSpec
 
 EXIT_CRASHED = 1
@@ -77,9 +78,15 @@ class Child:
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()
-        self.pid = os.fork()
-        if self.pid == 0:
-            _live(self.spec, parent, in_child)
+        # A signal to the whole group waits until the child ignores it: before that the child would
+        # pass it on to the supervisor, a second time, through the wake-up descriptor they share.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        try:
+            self.pid = os.fork()
+            if self.pid == 0:
+                _live(self.spec, parent, in_child)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         self.pidfd = os.pidfd_open(self.pid)
         self.state = ChildState.RUNNING
         self.started_ns = now_ns
@@ -111,9 +118,12 @@ class Child:
 
 def describe_exit(code: int) -> str:
     """Say how a process ended, from its exit code (negative: the signal's number)."""
-    if code < 0:
+    if code >= 0:
+        return f"exit status {code}"
+    try:
         return f"killed by {signal.Signals(-code).name}"
-    return f"exit status {code}"
+    except ValueError:  # a real-time signal: most of them have no name
+        return f"killed by signal {-code}"
 
 
 def _live(spec: ProcessSpec, parent: int, in_child: Callable[[], None]) -> NoReturn:
@@ -129,8 +139,9 @@ def _live(spec: ProcessSpec, parent: int, in_child: Callable[[], None]) -> NoRet
         # Ctrl-C and a service manager's SIGTERM reach the whole group, but stopping goes in
         # order, and the supervisor keeps it.
         signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         in_child()
         spec.main()
         code = 0
@@ -142,6 +153,8 @@ def _live(spec: ProcessSpec, parent: int, in_child: Callable[[], None]) -> NoRet
     except BaseException:
         log.exception("crashed")
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:  # even if nobody reads them any more: it must not go on as a second supervisor
+            os._exit(code)

@@ -7,10 +7,9 @@ import logging
 import os
 import random
 import selectors
-import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway.clock import NS_PER_MS, NS_PER_S, Clock
@@ -18,6 +17,7 @@ from gateway.errors import LockHeld
 from gateway.ring import Event
 from gateway.supervisor.child import EXIT_INPUT, Child, ChildState, describe_exit
 from gateway.supervisor.desk import Desk
+from gateway.supervisor.stop_signals import stop_signals
 from gateway.supervisor.table import ProcessSpec, Stage
 from gateway.workers.board import Board, RowState
 
@@ -26,6 +26,10 @@ WATCH_INTERVAL_NS = 500 * NS_PER_MS
 
 START_TIMEOUT_NS = 5 * NS_PER_S
 """How long the others wait for one that does not get ready."""
+
+STOOD_STILL_NS = 2 * NS_PER_S
+"""A turn of the loop that comes so late: this process stood still, and all others with it, halted by
+Ctrl-Z or frozen with their container. None of them could beat meanwhile."""
 
 UNKILLABLE_NS = 300 * NS_PER_MS
 """A process that is killed ends within milliseconds, but for one that a driver holds in the kernel:
@@ -90,6 +94,7 @@ class Supervisor:
         self._log = logging.getLogger("supervisor")
         self._stage = Stage.PRODUCER
         self._stage_began_ns = 0
+        self._turned_ns = self._resumed_ns = 0
         self._hurry = False
         self._selector = selectors.DefaultSelector()
 
@@ -101,10 +106,10 @@ class Supervisor:
         """
         now_ns = self._clock.monotonic_ns()
         end_ns = None if seconds is None else now_ns + round(seconds * NS_PER_S)
-        self._stage_began_ns = now_ns
+        self._stage_began_ns = self._turned_ns = now_ns
         gc.collect()
         gc.freeze()  # the children then share these objects' pages instead of copying them
-        with self._selector, _signals() as asked:
+        with self._selector, stop_signals() as asked:
             self._selector.register(asked, selectors.EVENT_READ, self._on_signal)
             if self.desk is not None:
                 self.desk.register(self._selector)
@@ -138,6 +143,9 @@ class Supervisor:
         for spec in leaving:
             self._let_go(spec)
         now_ns = self._clock.monotonic_ns()
+        if now_ns - self._turned_ns > STOOD_STILL_NS:
+            self._resumed_ns = now_ns
+        self._turned_ns = now_ns
         if self.desk is not None:
             self.desk.turn(now_ns)
         if end_ns is not None and now_ns >= end_ns:
@@ -237,7 +245,8 @@ class Supervisor:
             self.request_stop()
 
     def _watch(self, child: Child, now_ns: int) -> None:
-        beat_ns = max(int(self._board[child.spec.name].numbers["heartbeat_ns"]), child.started_ns)
+        heartbeat_ns = int(self._board[child.spec.name].numbers["heartbeat_ns"])
+        beat_ns = max(heartbeat_ns, child.started_ns, self._resumed_ns)
         if now_ns - beat_ns > child.spec.heartbeat_timeout_s * NS_PER_S and not child.hung:
             child.hung = True
             self._log.error(
@@ -312,23 +321,3 @@ def _overdue_ns(child: Child) -> int:
     """Return how long after its stage's beginning something is to be done about *child*."""
     stop_ns = round(child.spec.stop_timeout_s * NS_PER_S)
     return stop_ns + UNKILLABLE_NS if child.state is ChildState.KILLED else stop_ns
-
-
-@contextmanager
-def _signals() -> Iterator[socket.socket]:
-    """Turn SIGINT and SIGTERM into bytes on a socket for as long as the block lasts."""
-    reading, writing = socket.socketpair()
-    for end in (reading, writing):
-        end.setblocking(False)
-    before = {
-        number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    previous = signal.set_wakeup_fd(writing.fileno())
-    try:
-        yield reading
-    finally:
-        signal.set_wakeup_fd(previous)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        reading.close()
-        writing.close()

@@ -6,11 +6,12 @@ through a pipe, a line at a time.
 
 import os
 import signal
+import sys
 import threading
 
 import pytest
 
-from gateway.clock import NS_PER_S, SYSTEM_CLOCK
+from gateway.clock import NS_PER_S, SYSTEM_CLOCK, SystemClock
 from gateway.errors import ConfigError
 from gateway.ring import Event
 from gateway.supervisor.backoff import RestartPolicy
@@ -28,6 +29,8 @@ class Bench:
         self.start, self.stop = Event(), Event()
         self.listen, self.speak = os.pipe()
         self.let_go, self.somebody_gone = [], Event()
+        self.clock = SYSTEM_CLOCK
+        self.on_turn = lambda: None
         self._specs = []
 
     def add(self, name, stage=Stage.PRODUCER, **options):
@@ -49,10 +52,11 @@ class Bench:
             self.board,
             start=self.start,
             stop=self.stop,
-            clock=SYSTEM_CLOCK,
+            clock=self.clock,
             let_go=self._let_go,
             in_child=lambda: None,
         )
+        self.supervisor.on_turn = self.on_turn
         return self.supervisor.run(seconds)
 
     def _let_go(self, spec):
@@ -128,6 +132,17 @@ def test_a_process_that_is_killed_is_started_again(bench, caplog):
     assert "fragile ended (killed by SIGKILL); starting it again" in caplog.text
 
 
+def test_a_process_may_be_killed_by_a_signal_that_has_no_name(bench, caplog):
+    @bench.add("fragile", restart=SOON)
+    def fragile(bench):
+        if not bench.start.is_set():
+            bench.start.set()
+            os.kill(os.getpid(), signal.SIGRTMIN + 1)
+
+    assert bench.run().failed == ()
+    assert f"fragile ended (killed by signal {signal.SIGRTMIN + 1})" in caplog.text
+
+
 def test_a_crash_loop_is_given_up_loudly_and_its_places_are_freed(bench, caplog):
     @bench.add("hopeless", restart=SOON)
     def hopeless(bench):
@@ -193,6 +208,35 @@ def test_a_process_that_hangs_is_killed_and_started_again(bench, caplog):
     bench.run()
     assert bench.heard() == ["start", "start"]
     assert "stopped hangs: no heartbeat" in caplog.text
+
+
+def test_nobody_is_taken_for_hung_because_all_stood_still_together(bench, caplog):
+    resumed = Event()
+
+    class Halted(SystemClock):
+        """As the supervisor sees time when everything was halted for a while, once."""
+
+        def monotonic_ns(self):
+            return super().monotonic_ns() + (60 * NS_PER_S if resumed.is_set() else 0)
+
+    @bench.add("patient")
+    def patient(bench):
+        bench.say("start")
+        bench.ready("patient")
+        resumed.wait()
+        bench.stop.wait()
+
+    def on_turn():
+        if resumed.is_set():
+            bench.stop.set()
+        elif bench.start.is_set():
+            resumed.set()
+
+    bench.clock, bench.on_turn = Halted(), on_turn
+    bench.run()
+    resumed.close()
+    assert bench.heard() == ["start"]
+    assert "hangs" not in caplog.text
 
 
 def test_a_process_whose_heart_beats_is_left_alone(bench):
@@ -292,6 +336,45 @@ def test_the_children_ignore_the_signals_that_reach_the_whole_group(bench):
 
     bench.run()
     assert bench.heard() == ["alive"]
+
+
+def test_a_signal_to_the_group_reaches_the_supervisor_once_even_while_it_forks(bench, monkeypatch):
+    fork = os.fork
+
+    def fork_and_be_hit():
+        pid = fork()
+        if pid == 0:
+            os.kill(os.getpid(), signal.SIGINT)  # the group's, before the child can ignore it
+        return pid
+
+    monkeypatch.setattr(os, "fork", fork_and_be_hit)
+
+    @bench.add("child")
+    def child(bench):
+        bench.ready("child")
+        bench.say("told-to-stop" if bench.stop.wait(NS_PER_S // 5) else "undisturbed")
+
+    bench.run()
+    assert bench.heard() == ["undisturbed"]
+
+
+def test_a_child_whose_output_nobody_reads_ends_all_the_same(bench, monkeypatch):
+    reading, writing = os.pipe()
+    os.close(reading)
+    output = os.fdopen(writing, "w")
+
+    @bench.add("talker", restart=SOON, heartbeat_timeout_s=1.0)
+    def talker(bench):
+        sys.stdout = output
+        print("hello")
+        bench.say("done")
+
+    supervisor = os.getpid()
+    assert bench.run().failed == ()
+    if os.getpid() != supervisor:
+        os._exit(1)  # the child has come here, too
+    output.close()
+    assert bench.heard() == ["done"]
 
 
 def test_the_supervisor_starts_no_thread(bench):

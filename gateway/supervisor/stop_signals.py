@@ -1,0 +1,28 @@
+"""The signals that ask the supervisor to stop, and how it hears of them."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def stop_signals() -> Iterator[socket.socket]:
+    """Turn `STOP_SIGNALS` into bytes on a socket for as long as the block lasts."""
+    reading, writing = socket.socketpair()
+    for end in (reading, writing):
+        end.setblocking(False)
+    before = {number: signal.signal(number, lambda *_: None) for number in STOP_SIGNALS}
+    previous = signal.set_wakeup_fd(writing.fileno())
+    try:
+        yield reading
+    finally:
+        signal.set_wakeup_fd(previous)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        reading.close()
+        writing.close()
