@@ -8,6 +8,7 @@ maker's own, such as service 22 of UDS (ISO 14229-1), are written as the bytes t
 from __future__ import annotations
 
 import contextlib
+import logging
 import struct
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,6 +27,9 @@ from gateway.sources.readers.python_can import LOSS, reason, receive
 
 if TYPE_CHECKING:
     import isotp
+
+# can-isotp warns of every wrong frame; here the requests are counted that come to nothing by it.
+logging.getLogger("isotp").setLevel(logging.ERROR)
 
 CURRENT_DATA = 0x01
 POSITIVE = 0x40

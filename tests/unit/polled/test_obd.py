@@ -16,7 +16,7 @@ from gateway.config.polled import ObdConfig, ObdFieldConfig, ObdRequestConfig
 from gateway.errors import LinkError
 from gateway.signals import SignalTable
 from gateway.sources.obd import Obd, obd_signals
-from gateway.sources.polled import PolledSource
+from gateway.sources.polled import PolledSource, Unanswered
 
 
 class ControlUnit:
@@ -223,6 +223,16 @@ def test_a_garbled_line_of_a_serial_adapter_is_passed_over(asked, mocker):
 
     mocker.patch.object(inquirer._bus, "_recv_internal", every_other_one_is_garbled)
     assert speed(inquirer) == 0x58
+
+
+def test_an_answer_that_is_no_iso_tp_is_counted_and_fills_no_log(asked, mocker, caplog):
+    inquirer, _ = asked
+    wrong = can.Message(arbitration_id=0x7E8, is_extended_id=False, data=b"\x40")
+    frames = itertools.chain([(None, False), (wrong, False)], itertools.repeat((None, False)))
+    mocker.patch.object(inquirer._bus, "_recv_internal", side_effect=frames)
+    with pytest.raises(Unanswered, match="garbled answer"):
+        speed(inquirer)
+    assert caplog.messages == []
 
 
 def test_how_long_an_answer_is_waited_for_is_not_up_to_the_wall_clock(asked, mocker):
