@@ -178,24 +178,30 @@ class ControlServer:
                 if not data:
                     self._drop(client)
                     return
-                *lines, client.partial = (client.partial + data).split(b"\n")
-                for line in lines:
-                    client.answers += json.dumps(self.obey(line)).encode() + b"\n"
-            if client.answers:
-                del client.answers[: client.sock.send(client.answers, socket.MSG_NOSIGNAL)]
+                client.requests += data
+            self._answer(client)
         except (BlockingIOError, InterruptedError):
             pass
         except OSError:
             self._drop(client)
             return
-        if len(client.partial) > LONGEST_LINE or len(client.answers) > LONGEST_LINE:
+        if len(client.requests) > LONGEST_LINE + _READ_BYTES:
             LOG.warning("control %s: dropped one that does not keep to lines", self.name)
             self._drop(client)
             return
-        writes = selectors.EVENT_WRITE if client.answers else 0
+        wanted = selectors.EVENT_WRITE if client.answer else selectors.EVENT_READ
         key = self._selector.get_key(client.sock)
-        if key.events != selectors.EVENT_READ | writes:
-            self._selector.modify(client.sock, selectors.EVENT_READ | writes, key.data)
+        if key.events != wanted:
+            self._selector.modify(client.sock, wanted, key.data)
+
+    def _answer(self, client: _Client) -> None:
+        # Nothing more is done for a client before it has taken the answer to what was.
+        while client.answer or b"\n" in client.requests:
+            if not client.answer:
+                line, _, client.requests = client.requests.partition(b"\n")
+                client.answer = json.dumps(self.obey(line)).encode() + b"\n"
+            size = client.sock.send(client.answer, socket.MSG_NOSIGNAL)
+            client.answer = client.answer[size:]
 
     def _drop(self, client: _Client) -> None:
         self._clients.discard(client)
@@ -204,12 +210,12 @@ class ControlServer:
 
 
 class _Client:
-    """A connected socket."""
+    """A connected socket, what was asked on it, and the rest of the answer that it has to take."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self.partial = b""
-        self.answers = bytearray()
+        self.requests = b""
+        self.answer = b""
 
 
 def ask(name: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -232,8 +238,8 @@ def ask(name: str, request: dict[str, Any]) -> dict[str, Any]:
         ) from None
     except OSError:
         raise ControlError(f"no scenario is controlled as {name!r}") from None
-    if not line:
-        raise ControlError(f"scenario {name!r} ended before it answered")
+    if not line.endswith(b"\n"):
+        raise ControlError(f"scenario {name!r} ended before it had answered")
     answer: dict[str, Any] = json.loads(line)
     if not answer["ok"]:
         raise RequestError("", "", answer["error"])

@@ -186,7 +186,7 @@ def address(bus: str) -> str:
         ValueError: *bus* is not 1 to 47 letters, digits, ``_``, ``.`` or ``-``.
     """
     if not _BUS_NAME.fullmatch(bus):
-        raise ValueError(f"got bus name {bus!r}, expected 1 to 47 letters, digits, '_', '.' or '-'")
+        raise ValueError(f"got name {bus!r}, expected 1 to 47 letters, digits, '_', '.' or '-'")
     return f"\0firmware-sim/{bus}"
 
 

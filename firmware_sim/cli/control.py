@@ -1,4 +1,4 @@
-"""Commands to a running scenario: ``state``, ``set``, ``release``, ``reset``."""
+"""Commands to a running scenario: ``state``, ``set``, ``inject`` and the like."""
 
 from __future__ import annotations
 

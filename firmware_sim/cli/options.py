@@ -44,8 +44,8 @@ log_format = click.option(
 )
 
 
-def check_bus_name(name: str, hint: str) -> None:
-    """End the command where *name*, which *hint* gave, cannot be a bus's."""
+def check_name(name: str, hint: str) -> None:
+    """End the command where *name*, which *hint* gave, cannot be a bus's, or a scenario's."""
     try:
         wire.address(name)
     except ValueError as error:

@@ -49,8 +49,11 @@ def run(
 ) -> None:
     """Run the devices of SCENARIO, a TOML file, until SIGINT or SIGTERM."""
     loaded = load_scenario(scenario)
-    for bus_section in loaded.bus if namespace else ():
-        options.check_bus_name(f"{namespace}.{bus_section.name}", "--namespace")
+    if control is not None:
+        options.check_name(control, "--control")
+    if namespace:
+        for name in (namespace, *(f"{namespace}.{each.name}" for each in loaded.bus)):
+            options.check_name(name, "--namespace")
     if ports is None and loaded.scenario.ports is not None:
         ports = scenario.parent / Path(loaded.scenario.ports).expanduser()
     simulation = Simulation(
@@ -98,7 +101,7 @@ def bus(
 ) -> None:
     """Run empty CAN buses with these names, until SIGINT or SIGTERM."""
     for name in names:
-        options.check_bus_name(name, "NAME")
+        options.check_name(name, "NAME")
     if len(set(names)) < len(names):
         raise click.BadParameter("got the same name twice", param_hint="NAME")
     if data_bit_rate and not bit_rate:

@@ -42,7 +42,7 @@ def dump(
     digits is an extended one. The output is a candump log, which the gateway replays.
     """
     name, _, rules = bus.partition(",")
-    options.check_bus_name(name, "BUS")
+    options.check_name(name, "BUS")
     try:
         filters = candump.Filters.parse(rules + (f",#{ALL_ERRORS:X}" if errors else ""))
     except ValueError as error:
@@ -79,7 +79,7 @@ def bridge(
     Frames go both ways, CAN FD too; error frames stay where they arise. At the end it prints how
     many went which way, and how many were lost.
     """
-    options.check_bus_name(bus, "BUS")
+    options.check_name(bus, "BUS")
     if die_with_parent:
         stop_with_parent()
     node = Bridge(bus, interface)

@@ -112,7 +112,7 @@ def test_it_ends_quietly_when_nobody_reads_on(channel):
     [
         pytest.param("nowhere", "no bus 'nowhere' is running", id="no such bus"),
         pytest.param("bus,12", "got filter '12', expected ID:MASK", id="filter"),
-        pytest.param("a/b", "got bus name 'a/b', expected 1 to 47 letters", id="name"),
+        pytest.param("a/b", "got name 'a/b', expected 1 to 47 letters", id="name"),
     ],
 )
 def test_what_cannot_be_dumped_is_one_line(argument, says):

@@ -1,11 +1,15 @@
 """Requests that make no sense: answered with a line, and the simulator goes on."""
 
+import contextlib
+import json
 import selectors
+import socket
 import sys
 
 import pytest
 
 from firmware_sim.control import ControlServer
+from firmware_sim.devices.inputs import Inputs
 from firmware_sim.devices.wind import Wind
 from firmware_sim.errors import SimError
 from firmware_sim.faults.faults import Faults
@@ -24,9 +28,31 @@ def rig():
 
 
 @pytest.fixture
-def obey(rig):
-    with selectors.DefaultSelector() as selector:
-        yield ControlServer("test", rig, Faults(rig, 1), selector).obey
+def selector():
+    with selectors.DefaultSelector() as made:
+        yield made
+
+
+@pytest.fixture
+def server(rig, selector):
+    made = ControlServer("test", rig, Faults(rig, 1), selector)
+    yield made
+    made.__exit__(None, None, None)
+
+
+@pytest.fixture
+def obey(server):
+    return server.obey
+
+
+@pytest.fixture
+def client(server):
+    """A socket at whose other end the scenario answers."""
+    here, there = socket.socketpair()
+    there.setblocking(False)
+    server._join(there)
+    with here:
+        yield here
 
 
 @pytest.mark.parametrize(
@@ -101,3 +127,52 @@ def test_what_a_fault_makes_of_an_input_is_finite(rig, obey):
         assert obey(request)["ok"]
     rig.schedule.run_to(0)
     assert rig.members["wind"].holding("depth").last["depth"] == -sys.float_info.max
+
+
+def served(client, selector):
+    """Let the scenario serve its client once; return what that has got."""
+    for key, events in selector.select(10):
+        key.data(events)
+    try:
+        data = client.recv(1 << 20, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return b""
+    assert data, "the scenario hung up"
+    return data
+
+
+def test_answers_may_be_longer_than_a_socket_holds_and_come_whole_and_in_order(
+    rig, client, selector
+):
+    # As many inputs as a rest-bus of a large database has.
+    sensors = Wind("sensors")
+    sensors.inputs = Inputs({f"Message{n}.Signal": "degC" for n in range(50_000)})
+    rig.members["sensors"] = Member("sensors", "rest-bus", [rig.schedule.add(sensors, NoOutlet())])
+    client.sendall(b'{"do": "state"}\n{"do": "state"}\n{"do": "clear"}\n')
+    received = b""
+    while received.count(b"\n") < 3:
+        received += served(client, selector)
+    first, second, third = map(json.loads, received.splitlines())
+    assert len(first["devices"]["sensors"]["inputs"]) == 50_000
+    assert second["devices"] == first["devices"]
+    assert third["effects"] == 0
+
+
+def test_nothing_is_done_for_a_client_that_does_not_take_its_answers(rig, client, selector, mocker):
+    asked = mocker.spy(rig, "state")
+    rig.members["wind"].type = "w" * 1_000_000  # more than a socket holds
+    client.sendall(b'{"do": "state"}\n' * 1000)
+    for _ in range(3):
+        for key, events in selector.select(0):
+            key.data(events)
+    assert asked.call_count == 1
+
+
+def test_a_request_without_an_end_is_given_up(client, selector, caplog):
+    client.setblocking(False)
+    while not caplog.messages:
+        with contextlib.suppress(BlockingIOError):
+            client.send(b"x" * (1 << 16))
+        for key, events in selector.select(0):
+            key.data(events)
+    assert caplog.messages == ["control test: dropped one that does not keep to lines"]
