@@ -152,12 +152,12 @@ class Bench:
                     if status := ask(path, {"request": "status"}):
                         return status
             assert time.monotonic() < until, "no gateway is running"
-            select.select([], [], [], 0.01)
+            nap()
 
     def status_when(self, condition):
         """Return the first status for which *condition* holds."""
         while not condition(status := self.status()):
-            pass
+            nap()
         return status
 
     def pid_of(self, name, restarts):
@@ -195,6 +195,11 @@ class Bench:
             assert line, f"no {word!r} in {lines}"
             lines.append(line)
         return lines
+
+
+def nap():
+    """The pause between two looks at the status, so that what is waited for has the processor."""
+    select.select([], [], [], 0.01)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What a person who types the commands sees: errors in one line, exit statuses, the demo."""
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -195,6 +196,23 @@ def test_the_demo_raises_each_of_its_warnings_within_thirty_seconds_and_loses_no
     assert {"can0", "gps", "samples > analyzer-2"} <= rows.keys()
     for received, delivered, lost, waiting in rows.values():
         assert (received, lost, waiting) == (delivered, 0, 0)
+
+
+@pytest.mark.parametrize("command", [("check", "car.toml"), ("backtest", "car.toml", "drive.log")])
+def test_that_nobody_reads_on_is_no_failure(bench, command):
+    end, pipe = os.pipe()
+    os.close(end)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway", *command],
+            cwd=bench.folder,
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(pipe)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_the_demos_files_can_be_saved_checked_and_run_from_anywhere(bench):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -170,7 +171,8 @@ class Bench:
     def wait_for(self, condition):
         """Return the first status for which *condition* holds."""
         while (status := self.status()) is None or not condition(status):
-            pass
+            # A pause, so that what is waited for has the processor.
+            select.select([], [], [], 0.01)
         return status
 
     def account(self, status=None):

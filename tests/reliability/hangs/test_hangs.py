@@ -116,6 +116,13 @@ def by_name(status):
     return {each["name"]: each for each in status["processes"]}
 
 
+def hang(bench, how):
+    """Have the producer hang, see `held.py`; it looks at every moment, so the file comes whole."""
+    new = bench.folder / "hang.new"
+    new.write_text(how)
+    new.rename(bench.folder / "hang")
+
+
 def stop(bench, names):
     """Stop processes, wait until each was noticed and runs again; return the longest of both."""
     before = by_name(bench.answer())
@@ -161,7 +168,7 @@ def test_whoever_is_stopped_is_noticed_and_started_again(bench, amount, limit, f
 def test_one_that_is_stopped_with_a_lock_in_its_hands_holds_nobody_for_long(bench, limit, figure):
     bench.start(command=HELD)
     bench.running()
-    (bench.folder / "hang").write_text("with locks")
+    hang(bench, "with locks")
     began = time.monotonic()
     slowest = 0
     while "can0 hangs" not in bench.log:
@@ -195,7 +202,7 @@ def test_one_that_cannot_be_killed_starves_the_watchdog_and_does_not_hold_up_the
     bench.start(command=HELD, NOTIFY_SOCKET=manager.address, WATCHDOG_USEC="1000000")
     bench.running()
     assert manager.fed_within(60)
-    (bench.folder / "hang").write_text("unkillable")
+    hang(bench, "unkillable")
     bench.until(lambda _: "can0 hangs" in bench.log)
     manager.forget()
     assert not manager.fed_within(2)

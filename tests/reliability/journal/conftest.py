@@ -6,10 +6,11 @@ import os
 import select
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
+from gateway.errors import GatewayError
 from gateway.supervisor.instance import ask
 
 DBC = """VERSION ""
@@ -48,17 +49,19 @@ class Gateway:
 
     def status(self):
         """The status, once there is one."""
-        while True:
-            for socket in (self.folder / "run").glob("*.sock"):
-                if status := ask(socket, {"request": "status"}):
-                    return status
-            assert self.process.poll() is None, self.process.communicate()
+        return self.status_when(lambda _: True)
 
     def status_when(self, condition):
         """The first status for which *condition* holds."""
-        while not condition(status := self.status()):
-            pass
-        return status
+        while True:
+            for socket in (self.folder / "run").glob("*.sock"):
+                with suppress(GatewayError):  # one that is busy
+                    status = ask(socket, {"request": "status"})
+                    if status is not None and condition(status):
+                        return status
+            assert self.process.poll() is None, self.process.communicate()
+            # A pause, so that what is waited for has the processor.
+            select.select([], [], [], 0.01)
 
     def row(self, status, name="journal"):
         """What the status says of process *name*."""
