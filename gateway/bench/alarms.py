@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable
 
 import numpy as np
 
 from gateway.analysis.rules import Condition, Rule
-from gateway.bench.errors import BenchError
+from gateway.bench.errors import unknown
 from gateway.bench.looking import Looker
 from gateway.bench.outcome import Outcome, span
 from gateway.bench.rig import Rig
 from gateway.bench.timeline import Timeline
 from gateway.clock import parse_duration
-from gateway.config.show import as_toml, one_of
 from gateway.record import AlarmKind
 
 _ON_VALUE = (Condition.ABOVE, Condition.BELOW, Condition.OUTSIDE)
@@ -127,9 +125,7 @@ class Alarms:
 
     def _rule(self, name: str) -> Rule:
         if name not in self._rules:
-            close = difflib.get_close_matches(name, self._rules, n=3)
-            known = f"close: {one_of(close)}" if close else one_of(self._rules or ["there is none"])
-            raise BenchError(f"alarms: got {as_toml(name)}, expected the name of a rule; {known}")
+            raise unknown("alarms", name, "the name of a rule", self._rules)
         return self._rules[name]
 
     def _text(self, alarm: np.void) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.bench.alarms import Alarms
 from gateway.bench.bench_file import IsoTpConfig
-from gateway.bench.errors import BenchError, NoAnswer
+from gateway.bench.errors import NoAnswer, unknown
 from gateway.bench.health import Health
 from gateway.bench.looking import Looker
 from gateway.bench.outcome import Latency, Outcome, Rate
@@ -18,7 +18,6 @@ from gateway.bench.request import ask
 from gateway.bench.rig import Rig, Touched
 from gateway.bench.timeline import Timeline
 from gateway.clock import parse_duration
-from gateway.config.show import as_toml, one_of
 from gateway.config.values import SignalValue
 
 
@@ -300,8 +299,7 @@ class Bench:
             return IsoTpConfig(request=to[0], response=to[1])
         found = self.rig.file.isotp.get(to)
         if found is None:
-            names = one_of(map(as_toml, self.rig.file.isotp)) if self.rig.file.isotp else "two ids"
-            raise BenchError(f"request: to: got {as_toml(to)}, expected {names}")
+            raise unknown("request: to", to, "two ids or a name of [isotp]", self.rig.file.isotp)
         return found
 
     def _simulator(self, do: str, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.bench.errors import unknown
 from gateway.bench.expression import Expression
 from gateway.bench.outcome import Latency, Outcome, Rate, plural, span
 from gateway.bench.rig import Rig
+from gateway.bench.tap import BusTap
 from gateway.bench.watch import Watch
 from gateway.clock import NS_PER_MS, NS_PER_S
-from gateway.record import CanId, Quality
+from gateway.record import Quality
 
 SETTLE_NS = 20 * NS_PER_MS
 """How long a frame may be on its way to this process after the time that it bears: so much later
@@ -70,7 +72,7 @@ class Looker:
 
     def steady(self, name: str, since_ns: int, during_ns: int, tolerance: float) -> Outcome:
         """Look whether a signal stays within *tolerance* of its first value."""
-        signal = self._rig.expression(name).signals[0]
+        signal = self._rig.signal(name)
         until_ns = since_ns + during_ns
         self.wait(until_ns, lambda: False)
         t_ns, values = self._values(signal.index, since_ns, until_ns)
@@ -92,15 +94,14 @@ class Looker:
         )
 
     def rate(self, message: str, since_ns: int, during_ns: int) -> Rate:
-        """Count the frames of a message."""
+        """Count the frames of a message, MESSAGE or SOURCE.MESSAGE."""
         until_ns = since_ns + during_ns
-        ids = self._ids(message)
+        buses, name = self._buses(message), message.rpartition(".")[2]
         self.wait(until_ns, lambda: False)
         times = [
-            batch["t_ns"][
-                np.isin(batch["can_id"] | (batch["channel"].astype(np.uint64) << 32), ids)
-            ]
+            batch["t_ns"][bus.carried(batch, name)]
             for batch in self._rig.observer.frames.between(since_ns, until_ns)
+            for bus in buses
         ]
         t_ns = np.sort(np.concatenate(times)) if times else np.empty(0, np.int64)
         if len(t_ns) < 2:
@@ -125,8 +126,9 @@ class Looker:
         self, name: str, since_ns: int, within_ns: int, now_ns: int
     ) -> tuple[float, Outcome]:
         """Return a signal's latest value since *since_ns*; wait for the first one."""
-        expression = self._rig.expression(name)
-        watch = Watch(_never(expression), self._rig.observer.samples, since_ns, 1 << 62)
+        signals = (self._rig.signal(name),)
+        expression = Expression(name, signals, lambda _: False, lambda _: math.inf, ())
+        watch = Watch(expression, self._rig.observer.samples, since_ns, 1 << 62)
 
         def came() -> bool:
             watch.look()
@@ -146,23 +148,16 @@ class Looker:
         samples = np.concatenate(parts) if parts else np.empty(0, [("t_ns", "i8"), ("value", "f8")])
         return samples["t_ns"], samples["value"]
 
-    def _ids(self, message: str) -> NDArray[np.uint64]:
-        """Return the ids of *message*, with the number of their source above the 32 bits."""
+    def _buses(self, message: str) -> list[BusTap]:
+        """Return the buses on whose databases *message* is."""
         source, _, name = message.rpartition(".")
-        order = [each.name for each in self._rig.observer.sources]
-        found = self._rig.sender.message_ids(name)
-        return np.array(
-            [
-                order.index(each) << 32 | can_id | (CanId.EXTENDED if extended else 0)
-                for each, can_id, extended in found
-                if source in ("", each)
-            ],
-            np.uint64,
-        )
-
-
-def _never(expression: Expression) -> Expression:
-    return Expression(expression.text, expression.signals, lambda _: False, lambda _: math.inf, ())
+        buses = self._rig.observer.buses
+        found = [bus for bus in buses if source in ("", bus.name) and name in bus.messages]
+        if not found:
+            known = {f"{bus.name}.{each}" if source else each: None
+                     for bus in buses for each in bus.messages}  # fmt: skip
+            raise unknown("rate", message, "a message of the databases", known)
+        return found
 
 
 def _outcome(ok: bool, what: str, seen: str, watch: Watch) -> Outcome:
@@ -198,9 +193,8 @@ def _seen(watch: Watch) -> str:
     return seen
 
 
-def _pairs(watch: Watch, values: object) -> str:
+def _pairs(watch: Watch, values: Sequence[float]) -> str:
     signals = watch.expression.signals
     return ", ".join(
-        f"{signal.name} = {value:.6g}"
-        for signal, value in zip(signals, values, strict=True)  # type: ignore[call-overload]
+        f"{signal.name} = {value:.6g}" for signal, value in zip(signals, values, strict=True)
     )

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gateway.bench.bench_file import IsoTpConfig
-from gateway.bench.errors import BenchError, NoAnswer
+from gateway.bench.errors import BenchError, NoAnswer, unknown
 from gateway.bench.history import History
 from gateway.bench.outcome import span
 from gateway.bench.rig import Rig
-from gateway.config.show import one_of
 from gateway.decode.database import format_id
 from gateway.record import CanId
 
@@ -54,7 +53,7 @@ def ask(
     buses = rig.sender.sources
     source = source or to.source or (buses[0] if buses else "")
     if source not in buses:
-        raise BenchError(f"request: got source {source!r}, expected {one_of(buses or ['a bus'])}")
+        raise unknown("request: source", source, "the name of a CAN source", buses)
     channel = [each.name for each in rig.observer.sources].index(source)
     if not 0 < len(data) <= 4095:
         raise BenchError(f"request: got {len(data)} bytes, expected 1 to 4095")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import secrets
 from collections.abc import Collection, Mapping
@@ -11,7 +10,7 @@ from dataclasses import dataclass, field
 
 from gateway.bench.bench_file import BenchFile, StimulusConfig, can_sources
 from gateway.bench.choice import Choice
-from gateway.bench.errors import BenchError
+from gateway.bench.errors import BenchError, unknown
 from gateway.bench.expression import Expression, parse_expression
 from gateway.bench.lock import locked
 from gateway.bench.observer import Observer
@@ -21,7 +20,8 @@ from gateway.bench.simulator import Refused, Simulator
 from gateway.bench.stimulus import Stimulus, make_stimulus
 from gateway.bench.watch import Watch
 from gateway.clock import NS_PER_S, Clock
-from gateway.config.show import as_toml, one_of
+from gateway.config.show import as_toml
+from gateway.signals import Signal
 
 BUS_FAULTS = {"bus_off", "short_line", "error_passive", "no_ack"}
 """Faults of a bus itself, which one of the kernel's, to which a simulated one is bridged, has not
@@ -187,8 +187,7 @@ class Rig:
             value = self.resets[device].rest
             return self.resets[device].apply(1.0 if value is None else value)
         if self.simulator is None:
-            known = one_of(map(as_toml, self.resets)) if self.resets else "none: it has no [reset]"
-            raise BenchError(f"reset: got {as_toml(device)}, expected {known}")
+            raise unknown("reset", device, "a name of [reset]", self.resets)
         answer = self.simulator.ask("reset", device=device)
         return int(answer.get("monotonic_ns", now_ns))
 
@@ -203,6 +202,17 @@ class Rig:
             self.observer.signals.resolve,
             lambda signal: self.sender.words(signal.source, signal.message, signal.name),
         )
+
+    def signal(self, name: str) -> Signal:
+        """Return the signal of this name.
+
+        Raises:
+            BenchError: There is none, or there are several.
+        """
+        try:
+            return self.observer.signals.resolve(name)
+        except LookupError as error:
+            raise BenchError(f"signal: got {as_toml(name)}, expected {error}") from None
 
     def lacks(self, capability: str) -> str:
         """Return why the bench has not got *capability*, "" if it has.
@@ -239,12 +249,7 @@ class Rig:
             BenchError: There is no such name in the bench file.
         """
         if name not in self.stimuli:
-            close = difflib.get_close_matches(name, self.stimuli, n=3)
-            known = f"close: {one_of(close)}" if close else one_of(self.stimuli or ["none at all"])
-            file = self.file.file.name
-            raise BenchError(
-                f"set: got {as_toml(name)}, expected a name of [set] in {file}: {known}"
-            )
+            raise unknown("set", name, f"a name of [set] in {self.file.file.name}", self.stimuli)
         return self.stimuli[name]
 
     def _stimuli(self, sections: Mapping[str, StimulusConfig]) -> dict[str, Stimulus]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import select
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from gateway.bench.errors import BenchError
+from gateway.bench.errors import BenchError, unknown
 from gateway.clock import NS_PER_S, Clock
 from gateway.config.model import CanConfig, Config, FieldError
-from gateway.config.show import as_toml, one_of
+from gateway.config.show import one_of
 from gateway.config.values import SignalValue
 from gateway.decode.database import read_database
 from gateway.errors import LinkError
@@ -70,10 +69,10 @@ class Sender:
         """
         source = source or self._source_of(message)
         if source not in self._sources:
-            raise BenchError(f"send: got source {source!r}, expected {self._known(self._sources)}")
+            raise unknown("send: source", source, "the name of a CAN source", self._sources)
         found = self._all_messages()[source].get(message)
         if found is None:
-            raise BenchError(f"send: got {message!r}, expected {self._known_messages(message)}")
+            raise self._unknown(message)
         try:
             key = source, message
             if key not in self._encoders:
@@ -105,21 +104,6 @@ class Sender:
         for writer in self._writers.values():
             writer.close()
         self._writers.clear()
-
-    def message_ids(self, message: str) -> list[tuple[str, int, bool]]:
-        """Return the source, the id and whether it has 29 bits, wherever *message* is known.
-
-        Raises:
-            BenchError: No database has it.
-        """
-        found = [
-            (source, messages[message].frame_id, messages[message].is_extended_frame)
-            for source, messages in self._all_messages().items()
-            if message in messages
-        ]
-        if not found:
-            raise BenchError(f"got message {message!r}, expected {self._known_messages(message)}")
-        return found
 
     def words(self, source: str, message: str, signal: str) -> dict[str, float]:
         """Return the words that the database has for a signal's values."""
@@ -175,18 +159,11 @@ class Sender:
             return found[0]
         if found:
             raise BenchError(f"send: {message!r} is on {one_of(found)}: say source=...")
-        raise BenchError(f"send: got {message!r}, expected {self._known_messages(message)}")
+        raise self._unknown(message)
 
-    def _known_messages(self, message: str) -> str:
-        names = {name for messages in self._all_messages().values() for name in messages}
-        return self._known(names, message, "a message of the databases")
-
-    @staticmethod
-    def _known(names: Any, name: str = "", what: str = "") -> str:  # noqa: ANN401 - any strings
-        close = difflib.get_close_matches(name, list(names), n=3)
-        if what:
-            return f"{what}{f'; close: {one_of(close)}' if close else ''}"
-        return one_of(map(as_toml, names)) if names else "one, and there is none"
+    def _unknown(self, message: str) -> BenchError:
+        names = {name: None for messages in self._all_messages().values() for name in messages}
+        return unknown("send", message, "a message of the databases", names)
 
 
 def _numbers(initial: Mapping[str, Any]) -> dict[str, SignalValue]:

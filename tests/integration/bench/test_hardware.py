@@ -148,7 +148,7 @@ def test_stimuli_of_each_kind_and_what_is_skipped(project, pytester, rack, relay
     result.stdout.fnmatch_lines(
         [
             "bench: rack.toml (rack.toml)",
-            "*BenchError: reset: got 'lorry', expected 'car'",
+            "*BenchError: reset: got 'lorry', expected a name of [[]reset[]]: car",
             "*BenchError: set: got 'feul', expected a name of [[]set[]] in rack.toml: *",
             "SKIPPED * bench rack.toml cannot inject.drop: no simulator runs on it",
             "SKIPPED * bench rack.toml cannot set fuel: rack.toml does not say how",
