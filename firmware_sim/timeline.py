@@ -73,13 +73,13 @@ def parse(rig: Rig, text: str) -> Condition:
     name, compare = match["name"], _OPERATORS[match["op"]]
     part, _, last = name.rpartition(".")
     if last == "state" and name not in member.units():
+        _check_part(member, part, text)
         if match["text"] is None or match["op"] not in ("==", "!="):
             raise RequestError("when", repr(text), "a state compared by == or != with a 'name'")
         wanted, equal = match["text"], match["op"] == "=="
         return Condition(member, lambda: (wanted in _states(member, part)) == equal)
     if name not in member.units():
-        known = listed(["state", *member.units()])
-        raise RequestError("when", repr(text), f"one of {known}, after '{member.name}.'")
+        raise RequestError("when", repr(text), _what_it_shows(member))
     if match["number"] is None:
         raise RequestError("when", repr(text), "an input compared with a number")
     inputs, limit = member.holding(name), float(match["number"])
@@ -91,8 +91,8 @@ def parse(rig: Rig, text: str) -> Condition:
     return Condition(member, holds)
 
 
-def watch(rig: Rig, text: str, action: Action) -> None:
-    """Have *action* happen each time that the condition *text* comes to hold.
+def watch(rig: Rig, text: str, action: Action) -> Callable[[], None]:
+    """Have *action* happen each time that the condition *text* comes to hold; return what ends it.
 
     Raises:
         RequestError: As of `parse`.
@@ -106,8 +106,15 @@ def watch(rig: Rig, text: str, action: Action) -> None:
         if held and not before:
             action(now_ns)
 
-    for place in condition.member.places:
+    places = condition.member.places
+    for place in places:
         place.after.append(look)
+
+    def end() -> None:
+        for place in places:
+            place.after.remove(look)
+
+    return end
 
 
 def arm(rig: Rig, step: StepSection) -> None:
@@ -142,10 +149,30 @@ def arm(rig: Rig, step: StepSection) -> None:
         rig.schedule.at(duration_ns(step.at) if step.at is not None else 0, happen)
 
 
+def _check_part(member: Member, part: str, text: str) -> None:
+    state = member.state()
+    if state is None or (part and not (isinstance(state, dict) and part in state)):
+        raise RequestError("when", repr(text), _what_it_shows(member))
+
+
+def _what_it_shows(member: Member) -> str:
+    state = member.state()
+    states = [] if state is None else ["state"]
+    if isinstance(state, dict):
+        states += [f"{part}.state" for part in state]
+    known = listed([*states, *member.units()])
+    return (
+        f"one of {known}, after '{member.name}.'"
+        if known
+        else "a device that has a state or inputs"
+    )
+
+
 def _states(member: Member, part: str) -> set[str]:
+    """Return the states of *part* of a device, "" for all its parts."""
     state = member.state()
     if isinstance(state, dict):
-        return {state[part]} if part in state else set(state.values())
+        return {state[part]} if part else set(state.values())
     return set() if state is None else {state}
 
 

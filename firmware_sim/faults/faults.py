@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -47,7 +48,7 @@ class Faults:
         effect = support.make(Context(spec, target, self._rig, rng))
         running = _Running(spec, effect, self._rig)
         if spec.when is not None:
-            watch(self._rig, spec.when, running.start)
+            running.unwatch = watch(self._rig, spec.when, running.start)
         elif spec.at is not None:
             self._rig.schedule.at(duration_ns(spec.at), running.start)
         else:
@@ -66,11 +67,13 @@ class Faults:
             known = ", ".join(map(str, self._running)) or "none, for there is no fault"
             raise RequestError("id", number, f"one of {known}" if self._running else known)
         numbers = list(self._running) if number is None else [number]
+        effects = 0
         # The latest first: each leaves things as they were when it came.
-        cleared = [self._running.pop(each) for each in sorted(numbers, reverse=True)]
-        for each in cleared:
-            each.withdraw(self._rig.schedule.now_ns)
-        return sum(each.effect.count for each in cleared)
+        for each in sorted(numbers, reverse=True):
+            running = self._running.pop(each)
+            running.withdraw(self._rig.schedule.now_ns)
+            effects += running.effect.count
+        return effects
 
     def state(self) -> list[dict[str, Any]]:
         """Return each fault as JSON can carry it."""
@@ -136,6 +139,7 @@ class _Running:
         self.spec = spec
         self.effect = effect
         self.state = "armed"
+        self.unwatch: Callable[[], None] = lambda: None
         self._rig = rig
         self._turn = 0
 
@@ -151,6 +155,7 @@ class _Running:
             self._rig.schedule.at(ends_ns, lambda at_ns: self._expire(at_ns, turn))
 
     def withdraw(self, now_ns: int) -> None:
+        self.unwatch()
         if self.state == "running":
             self.effect.stop(now_ns)
         self.state = "cleared"

@@ -119,6 +119,15 @@ def test_a_request_that_fails_does_not_end_the_simulation(rig, obey):
     }
 
 
+def test_a_fault_that_is_cleared_is_no_longer_waited_for(rig, obey):
+    fault = b'{"kind": "stuck", "on": "wind.depth", "when": "wind.depth > 0"}'
+    [place] = rig.members["wind"].places
+    assert obey(b'{"do": "inject", "fault": ' + fault + b"}")["ok"]
+    assert len(place.after) == 1
+    assert obey(b'{"do": "clear"}')["ok"]
+    assert not place.after
+
+
 def test_what_a_fault_makes_of_an_input_is_finite(rig, obey):
     for request in (
         b'{"do": "set", "device": "wind", "values": {"depth": 1e308}}',

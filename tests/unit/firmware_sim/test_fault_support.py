@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware_sim.devices.f1_ecus import DERIVED, READERS
 from firmware_sim.errors import RequestError, ScenarioError
 from firmware_sim.faults.kinds import KINDS
 from firmware_sim.faults.support import COLUMNS, SUPPORT, table
@@ -176,9 +177,24 @@ def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(refused, kind, c
         ),
         pytest.param(
             '[[fault]]\nkind="drop"\non="engine"\nwhen="wind.speed > 3"',
-            "fault[0].when: got 'wind.speed > 3', expected one of 'state', 'wind_speed', "
+            "fault[0].when: got 'wind.speed > 3', expected one of 'wind_speed', "
             "'wind_angle', 'depth', 'heading', after 'wind.'",
             id="a condition on no input",
+        ),
+        pytest.param(
+            "[[device]]\nname='car'\ntype='f1-car'\nbus='can0'\n"
+            "[[step]]\nwhen=\"car.EnginEcu.state == 'normal'\"",
+            "step[0].when: got \"car.EnginEcu.state == 'normal'\", expected one of 'state', "
+            "'EngineEcu.state', 'ChassisEcu.state', 'TyreEcu.state', 'FuelEcu.state', "
+            + ", ".join(map(repr, (*READERS, *DERIVED)))
+            + ", after 'car.'",
+            id="a condition on no part",
+        ),
+        pytest.param(
+            "[[step]]\nwhen=\"engine.state == 'normal'\"",
+            "step[0].when: got \"engine.state == 'normal'\", expected a device that has a state "
+            "or inputs",
+            id="a condition on a device without a state",
         ),
         pytest.param(
             "[[step]]\nset={'wind.speed' = 3.0}",
