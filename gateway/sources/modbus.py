@@ -9,8 +9,7 @@ from __future__ import annotations
 import contextlib
 import struct
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import serial
 
@@ -23,16 +22,9 @@ from gateway.sources.link import LinkState
 from gateway.sources.polled import Question, Unanswered, Value
 from gateway.sources.port_errors import PORT_ERRORS, port_trouble
 
-if TYPE_CHECKING:
-    pass
-
 MOST_REGISTERS = 125
 MOST_BITS = 2000
 """What one request may ask for, by the standard."""
-
-GAP = 8
-"""So many registers that nobody asks for are read along, rather than to ask twice: a request and
-its answer cost 13 bytes and two silences besides the registers, 2 bytes each."""
 
 _FUNCTIONS = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
 _CODES = {
@@ -127,7 +119,8 @@ class Modbus:
         """Return *count* registers or bits of the device with that address, from *start* on.
 
         Raises:
-            Unanswered: "no answer", "checksum or length", or the device's own refusal.
+            Unanswered: "no answer", "refused by the device", or "garbled answer": with a wrong
+                checksum, or of a wrong length.
             LinkLostError: The port is gone.
         """
         import minimalmodbus  # noqa: PLC0415 - optional; it is there, or nothing is open
@@ -184,20 +177,26 @@ def _item(register: RegisterConfig, signal: Signal) -> _Item:
 
 
 def _blocks(items: Iterable[_Item]) -> Iterator[list[_Item]]:
-    """Yield *items* of one device in as few requests as the standard and `GAP` allow."""
+    """Yield *items* of one device, those together that one request can ask for.
+
+    Only what lies side by side: a device refuses the whole of a request for registers of which it
+    lacks one.
+    """
 
     def place(item: _Item) -> tuple[str, int]:
         return item.register.kind, item.register.address
 
-    for _, found in groupby(sorted(items, key=place), key=lambda item: item.register.kind):
-        block: list[_Item] = []
-        for item in found:
+    block: list[_Item] = []
+    end = 0
+    for item in sorted(items, key=place):
+        kind, start = place(item)
+        if block:
+            first_kind, first = place(block[0])
             most = MOST_BITS if item.register.is_bit else MOST_REGISTERS
-            start, end = (block or [item])[0].register.address, max(i.end for i in [*block, item])
-            if block and (
-                item.register.address > max(each.end for each in block) + GAP or end - start > most
-            ):
+            if kind != first_kind or start > end or max(end, item.end) - first > most:
                 yield block
-                block = []
-            block.append(item)
+                block, end = [], 0
+        block.append(item)
+        end = max(end, item.end)
+    if block:
         yield block

@@ -27,8 +27,8 @@ from gateway.sources.obd import Obd, obd_signals
 from gateway.sources.polled import Question, Unanswered
 
 REGISTERS = tuple(
-    RegisterConfig(name=kind, address=4 * n, type=kind)  # type: ignore[arg-type]
-    for n, kind in enumerate(("u16", "i16", "u32", "i64", "f32", "f64"))
+    RegisterConfig(name=kind, address=address, type=kind)  # type: ignore[arg-type]
+    for kind, address in (("u16", 0), ("i16", 1), ("u32", 2), ("i64", 4), ("f32", 8), ("f64", 10))
 )
 FIELDS = (
     ObdFieldConfig(name="a", at=0, type="u8"),
@@ -97,8 +97,8 @@ class ModbusAnswers:
         self._port = _Port()
         line._devices = {7: minimalmodbus.Instrument(self._port, 7)}
         [self._question] = line.questions
-        words = range(0x3F80, 0x3F80 + 24)
-        good = struct.pack(">BBB24H", 7, 3, 48, *words)
+        words = range(0x3F80, 0x3F80 + 14)
+        good = struct.pack(">BBB14H", 7, 3, 28, *words)
         self.good = [checked(good)]
         self._refusal = checked(b"\x07\x83\x02")
 

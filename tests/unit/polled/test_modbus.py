@@ -88,16 +88,27 @@ def test_bits_and_both_kinds_of_registers_are_read_from_their_own_tables(
     assert values == {"coolant": pytest.approx(-12.5), "fan": 0, "pump": 1, "alarm": 1}
 
 
-def test_neighbours_share_a_request_and_distant_ones_do_not():
+def test_a_device_is_asked_for_no_register_that_is_not_listed(slave, plugged, read_until):
+    slave._holding[:3] = [5, 6, 7]
+    registers = [RegisterConfig(name=f"r{each}", address=each) for each in (0, 2)]
+    line = plugged(slave)
+    hear, asked = slave.hear, []
+    slave.hear = lambda data, now_ns: (asked.append(data[2:6]), hear(data, now_ns))
+    assert first_values(source_of(line.path, *registers), read_until, requests=2) == {
+        "r0": 5,
+        "r2": 7,
+    }
+    assert set(asked) == {b"\0\0\0\1", b"\0\2\0\1"}
+
+
+def test_neighbours_share_a_request_and_others_do_not():
     def blocks(*addresses):
         registers = [RegisterConfig(name=f"r{each}", address=each) for each in addresses]
         inquirer = source_of("/dev/null", *registers)._inquirer
         return [(each._start, each._count) for each in inquirer.questions]
 
     assert blocks(0, 1, 2) == [(0, 3)]
-    assert blocks(10, 0, 9) == [(0, 11)]
-    assert blocks(0, 9) == [(0, 10)]
-    assert blocks(0, 10) == [(0, 1), (10, 1)]
+    assert blocks(10, 0, 9) == [(0, 1), (9, 2)]
     assert blocks(*range(MOST_REGISTERS + 1)) == [(0, 125), (125, 1)]
 
 
