@@ -86,9 +86,9 @@ class Bench:
         __tracebackhide__ = True
         self._need_stimulus(name)
         stimulus = self.rig.stimulus(name)
-        self.touched.stimuli.add(name)
+        self.touched.stimuli[name] = None
         if stimulus.device:
-            self.touched.devices.add(stimulus.device)
+            self.touched.devices[stimulus.device] = None
         self.timeline.stimulus(stimulus.apply(float(value)), f"set {name} = {value:g}")
 
     def release(self, name: str) -> None:
@@ -177,7 +177,7 @@ class Bench:
         __tracebackhide__ = True
         self.need("reset")
         reset_ns = self.rig.reset(device)
-        self.touched.devices.add(device)
+        self.touched.devices[device] = None
         self.timeline.stimulus(reset_ns, f"reset {device}")
 
     def mark(self, what: str = "mark") -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from gateway.bench.bench_file import BenchFile, StimulusConfig, can_sources
 from gateway.bench.choice import Choice
@@ -33,14 +34,14 @@ class Touched:
     """What a test did that has to be undone.
 
     Attributes:
-        stimuli: Names of what it set.
-        devices: Simulated devices that are no longer as they were.
+        stimuli: Names of what it set, the first one first.
+        devices: Devices that are no longer as they were, likewise.
         faults: Whether it injected any.
         all: Whether it sent something, so that any device may have changed.
     """
 
-    stimuli: set[str] = field(default_factory=set)
-    devices: set[str] = field(default_factory=set)
+    stimuli: dict[str, None] = field(default_factory=dict)
+    devices: dict[str, None] = field(default_factory=dict)
     faults: bool = False
     all: bool = False
 
@@ -154,27 +155,42 @@ class Rig:
             self.pump(until_ns + 1)
 
     def undo(self, touched: Touched) -> None:
-        """Bring back what a test *touched* to how it was.
+        """Bring back what a test *touched* to how it was: the last thing that it set first.
 
         Raises:
-            BenchError: That did not work: what follows would not start from the same state.
+            BenchError: Some of it did not work; all else was done. What follows would not start
+                from the same state.
         """
         self.sender.close()
-        for name in touched.stimuli:
+        errors = []
+        for step in self._ways_back(touched):
+            try:
+                step()
+            except BenchError as error:
+                errors.append(str(error))
+        if errors:
+            raise BenchError("; ".join(errors))
+
+    def _ways_back(self, touched: Touched) -> list[Callable[[], object]]:
+        steps: list[Callable[[], object]] = []
+        for name in reversed(touched.stimuli):
             stimulus = self.stimuli[name]
             if stimulus.device or stimulus.rest is not None:
-                stimulus.release()
+                steps.append(stimulus.release)
         if touched:
-            for name in self.resets:
-                self.reset(name)
-        if self.simulator is None:
-            return
-        if touched.faults:
-            self.simulator.ask("clear")
-        devices = self.simulator.ask("state")["devices"] if touched.all else touched.devices
+            steps += [partial(self.reset, name) for name in self.resets]
+        if self.simulator is not None:
+            if touched.faults:
+                steps.append(partial(self.simulator.ask, "clear"))
+            steps.append(partial(self._reset_simulated, self.simulator, touched))
+        return steps
+
+    def _reset_simulated(self, simulator: Simulator, touched: Touched) -> None:
+        devices = simulator.ask("state")["devices"] if touched.all else touched.devices
         for device in devices:
-            with suppress(Refused):  # not every device has a reset: a load, a GPS receiver
-                self.reset(device)
+            if device not in self.resets:
+                with suppress(Refused):  # not every device has a reset: a load, a GPS receiver
+                    self.reset(device)
 
     def reset(self, device: str) -> int:
         """Reset *device*, one of the file's or a simulated one; return when.

@@ -108,6 +108,7 @@ def begin(rig: Rig, item: pytest.Item) -> Bench:
 
 def end(bench: Bench) -> list[str]:
     """Bring the bench back to how it was; return what is not as it should be after a test."""
-    findings = bench.health.findings()
-    bench.rig.undo(bench.touched)
-    return findings
+    try:
+        return bench.health.findings()
+    finally:
+        bench.rig.undo(bench.touched)
