@@ -27,7 +27,7 @@ from gateway.config.values import (
     Interval,
     Name,
     NotNegative,
-    Positive,
+    Pace,
     Separator,
     SignalValue,
     Text,
@@ -234,10 +234,10 @@ class ReplayConfig(Section, frozen=True, kw_only=True, tag="replay", tag_field="
 
     name: Name
     path: FilePath | tuple[FilePath, ...]
-    speed: Positive | Literal["max"] = 1.0
+    speed: Pace | Literal["max"] = 1.0
     channels: dict[Name, tuple[FilePath, ...]] = field(default_factory=dict)
     protocol: Literal["nmea0183"] | None = None
-    rate: Positive = 10.0
+    rate: Pace = 10.0
     signals: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ Name = Annotated[
 Text = Annotated[str, Meta(min_length=1, description="text that is not empty")]
 Finite = Annotated[float, Meta(ge=-_FINITE, le=_FINITE, description="a finite number")]
 NotNegative = Annotated[float, Meta(ge=0, le=_FINITE, description="a finite number >= 0")]
-Positive = Annotated[float, Meta(gt=0, le=_FINITE, description="a finite number > 0")]
+Pace = Annotated[float, Meta(ge=0.001, le=1e6, description="a number from 0.001 to 1000000")]
 BitRate = Annotated[int, Meta(ge=1, le=100_000_000)]
 Separator = Annotated[
     str,

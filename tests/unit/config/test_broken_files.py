@@ -304,12 +304,22 @@ VALUES = [
     case(
         "a speed of 0",
         DRIVE + "channels = { can0 = [] }\nspeed = 0\n",
-        "source \"drive\".speed: got 0, expected a finite number > 0 or 'max'",
+        "source \"drive\".speed: got 0, expected a number from 0.001 to 1000000 or 'max'",
     ),
     case(
         "a speed in words",
         DRIVE + "channels = { can0 = [] }\nspeed = 'fast'\n",
-        "source \"drive\".speed: got 'fast', expected a finite number > 0 or 'max'",
+        "source \"drive\".speed: got 'fast', expected a number from 0.001 to 1000000 or 'max'",
+    ),
+    case(
+        "a speed at which an hour would take centuries",
+        DRIVE + "channels = { can0 = [] }\nspeed = 1e-9\n",
+        "source \"drive\".speed: got 1e-09, expected a number from 0.001 to 1000000 or 'max'",
+    ),
+    case(
+        "a rate at which the second sentence comes when 64 bits of nanoseconds are over",
+        DRIVE + "protocol = 'nmea0183'\nrate = 1e-10\n",
+        'source "drive".rate: got 1e-10, expected a number from 0.001 to 1000000',
     ),
     case(
         "an option that is a list",
