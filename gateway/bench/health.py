@@ -51,7 +51,8 @@ class Health:
             if errors:
                 yield f"{source.name}: {plural(errors, 'error frame')}"
             if outages := self._rig.observer.outages[source.name]:
-                yield f"{source.name}: the link was lost {plural(outages, 'time')}"
+                times = plural(len(outages), "time")
+                yield f"{source.name}: the link was lost {times}: {outages[-1]}"
 
     def _drops(self) -> Iterator[str]:
         for source in self._rig.observer.sources:

@@ -47,7 +47,9 @@ class Holdings:
         if threads := self._threads - before._threads:
             lines.append(f"still running: {plural(len(threads), 'thread')}: {_names(threads)}")
         if children := self._children - before._children:
-            lines.append(f"still running: {plural(len(children), 'child')}: {sorted(children)}")
+            lines.append(
+                f"still running: {plural(len(children), 'process', 'es')}: {sorted(children)}"
+            )
         return lines
 
 

@@ -48,7 +48,7 @@ class Observer:
         samples: What they delivered since `begin`, merged by time.
         frames: The frames on CAN buses since `begin`; ``channel`` is the source's position.
         alarms: The alarm events since `begin`.
-        outages: How often each source was lost since `begin`.
+        outages: Why each source was lost since `begin`, once for each time.
         seen_ns: Everything that came before this moment has been read.
     """
 
@@ -64,7 +64,7 @@ class Observer:
         self.samples = History()
         self.frames = History()
         self.alarms: list[np.void] = []
-        self.outages = dict.fromkeys((source.name for source in self.sources), 0)
+        self.outages: dict[str, list[str]] = {source.name: [] for source in self.sources}
         self.seen_ns = 0
         self._engine = Engine(self.rules)
         self._early = np.empty(0, SAMPLE)
@@ -109,7 +109,7 @@ class Observer:
         self._early = self._early[:0]
         self._engine = Engine(self.rules)
         self._engine.feed(self._ticks(self.seen_ns))  # silence counts from here
-        self.outages = dict.fromkeys(self.outages, 0)
+        self.outages = {source.name: [] for source in self.sources}
 
     def descriptors(self) -> list[int]:
         """Return those of the open links."""
@@ -159,8 +159,8 @@ class Observer:
                     parts.append(samples)
                 if source.counters.received == before:
                     break
-        except LinkError:
-            self._lose(number, source)
+        except LinkError as error:
+            self._lose(number, source, str(error))
         if isinstance(source, BusTap):
             for frames in source.take_frames():
                 self.frames.append(frames)
@@ -202,9 +202,9 @@ class Observer:
         self.watch(self._others)
         return errors
 
-    def _lose(self, number: int, source: Source) -> None:
+    def _lose(self, number: int, source: Source, why: str) -> None:
         del self._open[number]
-        self.outages[source.name] += 1
+        self.outages[source.name].append(why)
         with suppress(LinkError):
             source.__exit__(None, None, None)
         self._retry_ns = self._clock.monotonic_ns() + RETRY_NS

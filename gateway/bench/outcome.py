@@ -95,6 +95,6 @@ def span(ns: int) -> str:
     return f"{ns / NS_PER_S:.4g} s"
 
 
-def plural(count: int, noun: str) -> str:
+def plural(count: int, noun: str, ending: str = "s") -> str:
     """Return ``1 frame``, ``2 frames``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else ending}"

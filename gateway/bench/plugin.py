@@ -93,7 +93,11 @@ def bench(request: pytest.FixtureRequest, _bench_rig: Rig) -> Iterator[Bench]:
     yield bench
     with _in_a_line():
         findings = end(bench)
-    if findings and not item.stash.get(_REPORTED, False):
+    if not findings:
+        return
+    if item.stash.get(_REPORTED, False):  # it failed, perhaps by this: told, not a second failure
+        item.add_report_section("teardown", "bench", "\n".join(findings))
+    else:
         pytest.fail("\n".join(["bench: after the test:", *findings]), pytrace=False)
 
 

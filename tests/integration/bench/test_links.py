@@ -94,7 +94,7 @@ def test_a_port_that_is_unplugged_is_read_again(bench):
     assert bench.expect("RMC.latitude > 0", within="2s")
     with bench.inject("unplug", on="gps"):
         assert bench.alarms.raised("gps_silent", within="2s")
-        assert bench.rig.observer.outages["gps"] == 1
+        assert bench.rig.observer.outages["gps"]
     assert bench.alarms.cleared("gps_silent", within="2s")
 
 def test_a_lost_link_that_was_not_expected_is_told(bench):
@@ -115,7 +115,9 @@ def test_a_message_of_several_buses_needs_a_source(bench):
 def test_several_links(project, pytester):
     result = project(TESTS, bench=BENCH, scenario=SCENARIO, car=CAR)
     result.assert_outcomes(passed=4, errors=1)
-    result.stdout.fnmatch_lines(["bench: after the test:", "gps: the link was lost 1 time"])
+    result.stdout.fnmatch_lines(
+        ["bench: after the test:", "gps: the link was lost 1 time: *receiver is gone*"]
+    )
     [log] = (pytester.path / "bench-reports").glob("*.log")
     lines = re.findall(r"^\((\d+\.\d+)\) (\w+) ", log.read_text(), re.MULTILINE)
     assert {bus for _, bus in lines} == {"can0", "second"}

@@ -161,6 +161,10 @@ def test_what_is_not_as_it_should_be_after_a_test_fails_it(project):
         def test_leak_expected(bench):
             kept.append(socket.socket())
 
+        def test_failed_perhaps_by_an_error_frame(bench):
+            error_frame(bench)
+            assert bench.expect("RPM < 0", within="20ms")
+
         def test_drops(bench):
             bench.rig.observer.sources[0].counters.lost["overrun"] += 3
 
@@ -172,7 +176,7 @@ def test_what_is_not_as_it_should_be_after_a_test_fails_it(project):
             for each in kept:
                 each.close()
     """)
-    result.assert_outcomes(passed=8, errors=3)
+    result.assert_outcomes(passed=8, errors=3, failed=1)
     result.stdout.fnmatch_lines(
         [
             "bench: after the test:",
@@ -181,6 +185,8 @@ def test_what_is_not_as_it_should_be_after_a_test_fails_it(project):
             "left open: 1 descriptor: * (socket:*)",
             "bench: after the test:",
             "can0: lost 3 frames (overrun)",
+            "*Captured bench teardown*",
+            "can0: 1 error frame",
         ]
     )
 
