@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
 from gateway import __version__
+from gateway.cli.streams import finish_output, prepare_streams
 from gateway.errors import ConfigError, GatewayError, InputError
 
 EXIT_FINDING = 1
@@ -39,14 +41,11 @@ class _LazyGroup(click.Group):
 
         Told here, as click itself would make status 1 of it, which is that of a finding.
         """
-        try:
-            result = super().invoke(ctx)
+        status: object = 0
+        with suppress(BrokenPipeError):
+            status = super().invoke(ctx)
             sys.stdout.flush()
-        except BrokenPipeError:
-            # Python would complain once more when it flushes standard output at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
-        return result
+        return status
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -60,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # The linear algebra library's threads are of no use here, cost memory in every process, and
     # a process with threads must not be forked.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    prepare_streams()
     try:
         code = cli.main(
             args=None if arguments is None else list(arguments),
@@ -82,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         place = f"{error.filename}: " if error.filename else ""
         print(f"gateway: {place}{error.strerror or error}", file=sys.stderr)
         code = EXIT_FAILED
+    finish_output()
     sys.exit(code)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +16,8 @@ from pathlib import Path
 
 import click
 
-from gateway.errors import GatewayError
+from gateway.cli import options
+from gateway.errors import GatewayError, InputError
 
 SIMULATOR_STOP_S = 5.0
 BUS = '"f1"'
@@ -28,7 +28,7 @@ so its whole path is written."""
 
 
 @click.command("demo")
-@click.option("--seconds", type=click.FloatRange(min=0), help="Stop after so many seconds.")
+@options.seconds
 @click.option(
     "--save",
     type=click.Path(path_type=Path),
@@ -66,13 +66,25 @@ def command(seconds: float | None, save: Path | None) -> None:
 
 
 def _write_files(folder: Path, bus: str) -> None:
+    """Write the demo's files into *folder*.
+
+    Raises:
+        InputError: One of them is there already and says something else: somebody's own work.
+        GatewayError: They cannot be written.
+    """
     port = json.dumps(str(folder.resolve() / "gps"))  # a JSON string is one of TOML's
+    files = {"f1.dbc": (_simulator_folder() / "data" / "f1.dbc").read_bytes()}
+    for name in ("car.toml", "scenario.toml"):
+        text = resources.files("gateway.demo").joinpath(name).read_text()
+        files[name] = text.replace(BUS, bus).replace(PORT, port).encode()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("car.toml", "scenario.toml"):
-            text = resources.files("gateway.demo").joinpath(name).read_text()
-            (folder / name).write_text(text.replace(BUS, bus).replace(PORT, port))
-        shutil.copy(_simulator_folder() / "data" / "f1.dbc", folder)
+        for name, content in files.items():
+            if (folder / name).exists() and (folder / name).read_bytes() != content:
+                expected = "no such file, or the demo's own; --save does not overwrite"
+                raise InputError(folder / name, "", "a file that was changed", expected)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
     except OSError as error:
         raise GatewayError(f"{folder}: {error.strerror}") from None
 

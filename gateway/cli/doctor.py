@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 @click.command("doctor")
 @click.argument("config", required=False, type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(config: str | None, as_json: bool) -> None:
+def command(config: str | None, as_json: bool) -> int:
     """Examine this machine: what would keep CONFIG from working, and the line that mends it.
 
     Without CONFIG it looks at whatever is there. It changes nothing. The exit status is 1 if it
@@ -46,8 +45,7 @@ def command(config: str | None, as_json: bool) -> None:
         for name, finding in found:
             print(format_finding(name, finding))
         print(f"\n{len(CHECKS)} checks, {findings} finding{'s' * (findings != 1)}")
-    if findings:
-        sys.exit(EXIT_FINDING)
+    return EXIT_FINDING if findings else 0
 
 
 def format_finding(name: str, finding: Finding) -> str:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from gateway.cli import options
+
 
 @click.command("run")
 @click.argument("config", type=click.Path())
-@click.option("--seconds", type=click.FloatRange(min=0), help="Stop after so many seconds.")
+@options.seconds
 @click.option(
     "--alarms",
     metavar="FILE",
@@ -29,10 +31,10 @@ def command(
     from gateway.workers.plan import make_plan
 
     to_stdout = alarms == "-"
-    options = Options(
+    wanted = Options(
         journal=Path(alarms) if alarms and not to_stdout else None,
         json_to_stdout=to_stdout,
         view="live" if live else "none" if to_stdout else "lines",
         log_format="json" if log_format == "json" else "text",
     )
-    run_gateway(make_plan(load_config(Path(config))), options, seconds)
+    run_gateway(make_plan(load_config(Path(config))), wanted, seconds)

@@ -28,8 +28,8 @@ START_TIMEOUT_NS = 5 * NS_PER_S
 """How long the others wait for one that does not get ready."""
 
 STOOD_STILL_NS = 2 * NS_PER_S
-"""A turn of the loop that comes so late: this process stood still, and all others with it, halted by
-Ctrl-Z or frozen with their container. None of them could beat meanwhile."""
+"""A turn of the loop that comes so late: this process stood still, and all others with it, halted
+by Ctrl-Z or frozen with their container. None of them could beat meanwhile."""
 
 UNKILLABLE_NS = 300 * NS_PER_MS
 """A process that is killed ends within milliseconds, but for one that a driver holds in the kernel:

@@ -180,6 +180,46 @@ def test_decode_ends_quietly_when_nobody_reads_on(bench):
     assert (done.stdout, done.stderr) == ("time_s,channel,message,signal,value,unit\n", "")
 
 
+@pytest.mark.parametrize("command", [("check", "car.toml"), ("doctor",)])
+def test_a_disk_without_room_for_the_output_is_one_line_and_status_3(bench, command):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway", *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=bench.folder,
+            env={**bench.environment, "PYTHONUNBUFFERED": ""},
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (3, "gateway: No space left on device\n")
+
+
+def test_the_gateway_runs_with_its_standard_streams_closed(bench):
+    command = [sys.executable, "-m", "gateway", "run", "car.toml"]
+    closed = 'exec "$@" <&- >&- 2>&-'
+    subprocess.run(
+        ["sh", "-c", closed, "sh", *command], cwd=bench.folder, env=bench.environment, check=True
+    )
+    assert "raised" in {event["event"] for event in bench.events()}
+
+
+def test_a_letter_that_the_terminal_does_not_have_is_shown_in_escapes(bench):
+    dbc = bench.folder / "car.dbc"
+    dbc.write_text(dbc.read_text().replace('"degC"', '"\u2103"'), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", "check", "car.toml"],
+        capture_output=True,
+        text=True,
+        cwd=bench.folder,
+        env={**bench.environment, "PYTHONIOENCODING": "latin-1"},
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ENGINE_TEMP" in done.stdout
+    assert "\\u2103" in done.stdout
+
+
 def test_the_demo_raises_each_of_its_warnings_within_thirty_seconds_and_loses_nothing(bench):
     done = bench.gateway("demo", "--seconds", "30")
     assert done.returncode == 0, done.stderr
@@ -222,3 +262,18 @@ def test_the_demos_files_can_be_saved_checked_and_run_from_anywhere(bench):
     saved = tomllib.loads((bench.folder / "my car" / "car.toml").read_text())
     ports = [source["port"] for source in saved["source"] if "port" in source]
     assert ports == [str(bench.folder / "my car" / "gps")]
+
+
+def test_saving_the_demo_overwrites_nothing_that_somebody_changed(bench):
+    bench.gateway("demo", "--save", "mine")
+    (bench.folder / "mine" / "f1.dbc").unlink()
+    assert bench.gateway("demo", "--save", "mine").returncode == 0
+
+    changed = (bench.folder / "mine" / "car.toml").read_text().replace("110.0", "105.0")
+    (bench.folder / "mine" / "car.toml").write_text(changed)
+    (bench.folder / "mine" / "f1.dbc").unlink()
+    done = bench.gateway("demo", "--save", "mine")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("gateway: mine/car.toml: got a file that was changed, expected ")
+    assert (bench.folder / "mine" / "car.toml").read_text() == changed
+    assert not (bench.folder / "mine" / "f1.dbc").exists()

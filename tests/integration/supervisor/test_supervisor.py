@@ -358,7 +358,7 @@ def test_a_signal_to_the_group_reaches_the_supervisor_once_even_while_it_forks(b
     assert bench.heard() == ["undisturbed"]
 
 
-def test_a_child_whose_output_nobody_reads_ends_all_the_same(bench, monkeypatch):
+def test_a_child_whose_output_nobody_reads_ends_all_the_same(bench):
     reading, writing = os.pipe()
     os.close(reading)
     output = os.fdopen(writing, "w")
