@@ -44,7 +44,7 @@ class RecordedSource:
     Args:
         name: The source's name.
         index: Its position in the configuration.
-        track: What is played; None for a source of which there is no recording.
+        track: What is played.
         speed: Times real time, None for as fast as it goes.
         clock: Where "now" comes from.
         wait: Called with nanoseconds to let pass.
@@ -56,15 +56,15 @@ class RecordedSource:
         self,
         name: str,
         index: int,
-        track: Track | None,
+        track: Track,
         speed: float | None = None,
         clock: Clock = SYSTEM_CLOCK,
         wait: Callable[[int], None] = wait_ns,
     ) -> None:
         self.name = name
-        self.signals = track.signals if track else ()
+        self.signals = track.signals
         self.counters = Counters()
-        self.unit = track.unit if track else "records"
+        self.unit = track.unit
         self._index = index
         self._track = track
         self._speed = speed
@@ -75,12 +75,11 @@ class RecordedSource:
 
     def select(self, wanted: Collection[int]) -> None:
         """See `Source`."""
-        if self._track:
-            self._track.select(wanted)
+        self._track.select(wanted)
 
     def __enter__(self) -> Self:
         """See `Source`. The files are opened when they are first read."""
-        self._chunks = self._track.chunks(self.counters) if self._track else _nothing()
+        self._chunks = self._track.chunks(self.counters)
         self._ticker = Ticker(self._index)
         self._t_ns: NDArray[np.int64] = _NO_TIMES
         self._next = 0
@@ -114,7 +113,7 @@ class RecordedSource:
 
     def progress(self) -> float:
         """Return how much of the recording has been read, 0.0..1.0."""
-        return self._track.progress() if self._track else 1.0
+        return self._track.progress()
 
     def read(self, timeout_ns: int) -> Samples | None:
         """See `Source`. Ticks are among the samples, see `Ticker`.
@@ -186,7 +185,3 @@ class RecordedSource:
         come_ns = self._first_ns + int((now_ns - self._began_ns) * speed)
         due = np.searchsorted(self._due_ns[begin:end], come_ns, side="right")
         return begin + max(int(due), 1)
-
-
-def _nothing() -> Generator[Chunk, None, None]:
-    yield from ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gateway.clock import NS_PER_MS
 from gateway.counters import Counters
 from gateway.errors import RecordingError
 from gateway.sources.recordings.base import Recording
@@ -18,20 +17,16 @@ _CAN_EXPECTED = "a candump log, candump's screen, .asc, .blf, .trc, .csv, .db or
 _NMEA_EXPECTED = "NMEA 0183 sentences"
 
 
-def open_recording(path: Path, interval_ns: int = NS_PER_MS) -> Recording:
+def open_recording(path: Path) -> Recording:
     """Return a reader of the CAN recording at *path*, of which at least one frame can be read.
 
     Text is told by its lines, whatever its name; other formats by their suffix, with or without a
     ``.gz`` behind it.
 
-    Args:
-        path: The file.
-        interval_ns: For a recording without times, the time from frame to frame.
-
     Raises:
         RecordingError: It is missing, empty, of no known format, or damaged before its first frame.
     """
-    recording = _recording(path, interval_ns)
+    recording = _recording(path)
     frames = recording.frames(Counters())
     try:
         if next(frames, None) is None:
@@ -68,7 +63,7 @@ def holds_sentences(path: Path) -> bool:
     return any(map(SentenceRecording.recognises, first_lines(path)))
 
 
-def _recording(path: Path, interval_ns: int) -> Recording:
+def _recording(path: Path) -> Recording:
     if _suffix(path) in SUFFIXES:
         return LibraryRecording(path)
     lines = first_lines(path)
@@ -76,7 +71,7 @@ def _recording(path: Path, interval_ns: int) -> Recording:
         if CandumpLog.recognises(line):
             return CandumpLog(path)
         if CandumpScreen.recognises(line):
-            return CandumpScreen(path, interval_ns)
+            return CandumpScreen(path)
     raise _unknown(path, lines, _CAN_EXPECTED)
 
 

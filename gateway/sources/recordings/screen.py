@@ -43,21 +43,17 @@ LINE = re.compile(
 )
 _HEADER = re.compile(rb"interface = (?P<channel>[!-~]+?),.*")
 
+INTERVAL_NS = NS_PER_MS
+"""In a file without time stamps, the time from frame to frame on the time line that it is given,
+which begins at 0. Lines that cannot be read keep their place on it."""
+
 
 class CandumpScreen(Recording):
-    """A copy of candump's screen.
+    """A copy of candump's screen."""
 
-    Args:
-        path: The file.
-        interval_ns: For a file without time stamps, the time from frame to frame on the time
-            line that it is given, in nanoseconds; it begins at 0. Lines that cannot be read keep
-            their place on it.
-    """
-
-    def __init__(self, path: Path, interval_ns: int = NS_PER_MS) -> None:
+    def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._file = TextFile(path)
-        self._interval_ns = interval_ns
 
     @staticmethod
     def recognises(line: bytes) -> bool:
@@ -85,7 +81,7 @@ class CandumpScreen(Recording):
                 elif not self._is_remark(line):
                     counters.received += 1
                     counters.lost["malformed"] += 1
-                    self._next_ns += self._interval_ns
+                    self._next_ns += INTERVAL_NS
             if rows:
                 yield frames_of(rows)
         if self._file.damage:
@@ -132,5 +128,5 @@ class CandumpScreen(Recording):
         if stamped:
             fraction = match["fraction"].ljust(9, b"0")
             t_ns = int(match["seconds"]) * NS_PER_S + int(fraction)
-        self._next_ns += self._interval_ns
+        self._next_ns += INTERVAL_NS
         return t_ns, can_id, length, flags, channel, Origin.RECORDED, data

@@ -27,8 +27,6 @@ WANTED_BUFFER = 16 << 20
 BYTES_A_FRAME = 768
 """What a queued frame takes of the buffer: struct sk_buff and data, on 64-bit machines."""
 
-MUCH_LOST = 1 << 31
-
 
 class RawSocket:
     """A CAN_RAW socket that gets everything: FD frames, error frames, what this host sends.
