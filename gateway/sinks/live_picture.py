@@ -173,7 +173,7 @@ class LiveRenderer:
         if notices is not None:
             heading = f"warnings ({model.noticed:,})" if model.noticed else "no warnings"
             newest = list(model.notices)[len(model.notices) - notices :]
-            lines += [[], [Segment(heading, BOLD)], *map(self._notice, newest)]
+            lines += [[], [Segment(heading, BOLD)], *(self._notice(each, width) for each in newest)]
         lines.append(self._status())
         return Picture([_crop(line, width) for line in lines])
 
@@ -218,9 +218,13 @@ class LiveRenderer:
         self._decimals[row] = max(self._decimals[row], decimals_of(value))
         return value_text(value, self._decimals[row])
 
-    def _notice(self, notice: Notice) -> Line:
+    def _notice(self, notice: Notice, width: int) -> Line:
         style = GOOD if notice.over else SEVERITY_STYLES[SEVERITIES.index(notice.severity)]
-        return [Segment(self._clean(notice.text), style)]
+        text = self._clean(notice.text)
+        if cell_len(text) > width:
+            # Half a number would be read as a whole one.
+            text = set_cell_size(text, width - 1) + (">" if self._ascii_only else "…")
+        return [Segment(text, style)]
 
     def _status(self) -> Line:
         model = self._model

@@ -15,6 +15,7 @@ from gateway.errors import RingClosed, RingEvicted, RingTimeout
 from gateway.ring import Batch, Reader
 from gateway.sinks.live import open_view
 from gateway.sinks.live_model import LiveModel, Notice, Status
+from gateway.sinks.live_text import short_names
 from gateway.workers.board import Row, RowState
 from gateway.workers.plan import Plan
 
@@ -50,6 +51,9 @@ class View:
     ) -> None:
         rules = [(rule.signal.index, rule.severity) for rule in plan.rules]
         self._model = LiveModel([plan.signals[index] for index in sorted(plan.wanted)], rules)
+        names = zip(self._model.signals, short_names(self._model.signals), strict=True)
+        self._short_names = {signal.index: name for signal, name in names}
+        self._rules = plan.rules
         self._text = AlarmText(plan.rules)
         self._samples = samples
         self._alarms = alarms
@@ -93,10 +97,17 @@ class View:
         if batches:
             alarms = np.concatenate([batch.records for batch in batches])
             alarms = alarms[np.argsort(alarms["emitted_ns"], kind="stable")]
-            self._model.feed_alarms(alarms, [self._text.line(alarm) for alarm in alarms])
+            self._model.feed_alarms(alarms, map(self._line, alarms))
             self._row.numbers["received"] += len(alarms)
             self._row.numbers["delivered"] += len(alarms)
         return ended
+
+    def _line(self, alarm: np.void) -> str:
+        """Return *alarm* as the console has it, but with the signal's name of the table."""
+        signal = self._rules[int(alarm["rule"])].signal
+        return self._text.line(alarm).replace(
+            f": {signal.full_name} = ", f": {self._short_names[signal.index]} = "
+        )
 
     def _take_log(self) -> None:
         try:

@@ -138,6 +138,11 @@ def test_a_view_that_was_killed_still_knows_which_alarms_are_on(bench):
     assert len([line for line in lines if "engine_very_hot" in line]) <= 1
 
 
+def test_a_warning_in_the_view_names_its_signal_as_the_table_does(bench):
+    said = bench.gateway("run", "car.toml", "--live").stdout
+    assert " engine_hot: High engine temperature: ENGINE_TEMP = 120 degC (above 110)\n" in said
+
+
 def test_a_journal_killed_while_it_writes_has_every_event_once(bench):
     # Two events every ten milliseconds: hardly a moment at which none is under way.
     lines = []

@@ -112,6 +112,19 @@ def test_warnings_keep_a_place_however_many_signals_there_are(crowd):
     ]
 
 
+@pytest.mark.parametrize(("ascii_only", "mark"), [(False, "…"), (True, ">")])
+def test_a_warning_that_is_cut_says_so(crowd, ascii_only, mark):
+    crowd.note(Notice("low_fuel: FUEL_LEVEL = 14.975 %"))
+
+    def last_warning(width):
+        lines = LiveRenderer(crowd, ascii_only=ascii_only).render(width, 24).lines
+        return "".join(segment.text for segment in lines[-2])
+
+    assert last_warning(width=32) == "low_fuel: FUEL_LEVEL = 14.975 %"
+    assert last_warning(width=25) == "low_fuel: FUEL_LEVEL = 1" + mark
+    assert last_warning(width=1) == mark
+
+
 @pytest.mark.parametrize(
     ("height", "signals", "notices", "shared"),
     [
