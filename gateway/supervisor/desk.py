@@ -25,6 +25,11 @@ PATIENCE_NS = 200 * NS_PER_MS
 LONGEST_QUESTION = 1 << 15
 """Bytes; a question is one line with a few values."""
 
+_EXPECTED = (
+    f"expected a JSON object on one line of at most {LONGEST_QUESTION} bytes,"
+    ' with "request": "status" or "send"'
+)
+
 MOST_CALLERS = 64
 _ANSWER_TIMEOUT_S = 0.5
 
@@ -109,7 +114,9 @@ class Desk:
         self._selector.unregister(caller.connection)
         line = caller.heard.partition(b"\n")[0]
         question: Any = {"request": "status"}
-        if line.strip():
+        if len(line) > LONGEST_QUESTION:
+            question = None
+        elif line.strip():
             try:
                 question = json.loads(line)
             except (ValueError, RecursionError):
@@ -122,8 +129,7 @@ class Desk:
                     question, lambda answer: self._say(caller, json.dumps(answer).encode())
                 )
             case _:
-                error = 'expected a JSON object on one line, with "request": "status" or "send"'
-                self._say(caller, json.dumps({"error": error}).encode())
+                self._say(caller, json.dumps({"error": _EXPECTED}).encode())
 
     def _say(self, caller: _Caller, answer: bytes) -> None:
         with suppress(OSError):

@@ -15,12 +15,11 @@ from gateway.config.show import as_toml, one_of
 from gateway.ring import Event
 from gateway.transmit.arming import ArmedBus
 from gateway.transmit.queue import Outcome
+from gateway.workers.transmitter import PACKET_SIZE
 
 GRACE_NS = 2 * NS_PER_S
 """How long after a command's expiry its outcome is waited for: a transmitter that was killed has
 been started again by then, and will not say anything more."""
-
-_ANSWER_SIZE = 1 << 17
 
 UNKNOWN = "unknown"
 """The outcome where the transmitter did not tell it."""
@@ -114,7 +113,7 @@ class Orders:
     def _hear(self, transmitter: socket.socket) -> None:
         while True:
             try:
-                said = json.loads(transmitter.recv(_ANSWER_SIZE))
+                said = json.loads(transmitter.recv(PACKET_SIZE))
             except BlockingIOError:
                 return
             order = self._open.pop(said["ticket"], None)

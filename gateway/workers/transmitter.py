@@ -29,8 +29,8 @@ LONGEST_RETRY_NS = 5 * NS_PER_S
 STALL_NS = 5 * NS_PER_S
 """A frame that the bus has not confirmed for so long is taken for lost with its link."""
 
-REQUEST_SIZE = 1 << 17
-"""Bytes that one request has at most."""
+PACKET_SIZE = 1 << 18
+"""Bytes that a request, or its answer, has at most: JSON makes up to six of one in the question."""
 
 
 class Transmitter:
@@ -119,7 +119,7 @@ class Transmitter:
         """Take what people ask for, through the supervisor."""
         while True:
             try:
-                request = json.loads(self._requests.recv(REQUEST_SIZE))
+                request = json.loads(self._requests.recv(PACKET_SIZE))
             except BlockingIOError:
                 return
             name = request["transmit"]
@@ -233,7 +233,7 @@ class Transmitter:
             if command.ticket is not None:
                 answer = {"ticket": command.ticket, "outcome": outcome, "reason": reason}
                 # Should nobody take the answers, whoever asked is told that none came.
-                with contextlib.suppress(BlockingIOError):
+                with contextlib.suppress(OSError):
                     self._requests.send(json.dumps(answer).encode())
             if outcome is Outcome.SENT:
                 self._log.debug("sent %s (%s)", command.transmit, command.cause)

@@ -15,6 +15,7 @@ from gateway.supervisor.desk import LONGEST_QUESTION, PATIENCE_NS, Desk
 from gateway.supervisor.orders import GRACE_NS, Orders
 from gateway.transmit.arming import Armed, ArmedBus
 from gateway.transmit.encoding import Encoder
+from gateway.workers.transmitter import PACKET_SIZE
 
 DBC = """VERSION ""
 BU_: Gateway
@@ -143,12 +144,34 @@ def test_a_line_need_not_end_where_the_question_does(bench):
 )
 def test_nonsense_is_answered_with_what_would_make_sense(bench, nonsense):
     assert answer_to(bench.call(nonsense)) == {
-        "error": 'expected a JSON object on one line, with "request": "status" or "send"'
+        "error": "expected a JSON object on one line of at most 32768 bytes,"
+        ' with "request": "status" or "send"'
     }
 
 
 def test_a_line_without_end_is_not_listened_to_for_ever(bench):
     assert "error" in answer_to(bench.call(b"x" * LONGEST_QUESTION, b"x"))
+
+
+def ask_for(size):
+    """A question of *size* bytes, most of them of letters that JSON writes in three times as many."""
+    question = '{"request":"send","transmit":"fan","values":{"%s":1}}'
+    letters, rest = divmod(size - len(question % ""), 2)
+    return (question % ("é" * letters + "x" * rest)).encode() + b"\n"
+
+
+def test_the_longest_question_reaches_the_transmitter_whole_and_its_answer_comes_back(bench):
+    caller = bench.call(ask_for(LONGEST_QUESTION))
+    order = json.loads(bench.transmitter.recv(PACKET_SIZE))
+    [name] = order["values"]
+    bench.transmitter_says(ticket=order["ticket"], outcome="refused", reason=f"{name}: unknown")
+    assert answer_to(caller)["reason"] == f"{name}: unknown"
+
+
+def test_a_longer_question_is_not_passed_on_cut_short(bench):
+    assert "at most 32768 bytes" in answer_to(bench.call(ask_for(LONGEST_QUESTION + 1)))["error"]
+    with pytest.raises(BlockingIOError):
+        bench.order()
 
 
 def test_a_caller_who_hangs_up_is_forgotten(bench):
