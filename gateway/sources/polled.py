@@ -154,7 +154,10 @@ class PolledSource:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the link, when the request that is under way has ended; its answer counts."""
+        """Close the link when the request that is under way has ended.
+
+        Answers that nobody has read by then count as lost, "closed".
+        """
         if self._thread is None:
             return
         self._closing.set()

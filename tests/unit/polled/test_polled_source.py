@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from gateway.clock import SYSTEM_CLOCK, FakeClock
 from gateway.config.model import Duration
 from gateway.decode.slot import Slot
 from gateway.errors import LinkClosedError, LinkLostError
@@ -56,12 +57,12 @@ def make():
     """Make a source that asks two questions, with answers of their own."""
     questions = []
 
-    def make_source(first, second=(), mute_after="10s"):
+    def make_source(first, second=(), mute_after="10s", clock=SYSTEM_CLOCK):
         table = SignalTable()
         signals = tuple(table.add("unit", "all", name) for name in ("a", "b"))
         questions[:] = [Question(signals[0], first), Question(signals[1], second)]
         config = SimpleNamespace(name="unit", mute_after=Duration.parse(mute_after))
-        return PolledSource(config, signals, 3, Inquirer(questions))
+        return PolledSource(config, signals, 3, Inquirer(questions), clock)
 
     yield make_source
     for question in questions:
@@ -107,15 +108,44 @@ def test_what_nobody_asks_for_is_not_asked_of_the_device(make, read_until):
     assert not source._inquirer.questions[0].finished.is_set()
 
 
-def test_each_question_keeps_to_its_own_grid_of_time(make, read_until):
-    source = make([1.0] * 4)
+class TimeThatPassesByWaiting:
+    """An event for which nobody waits in earnest: the clock is advanced instead."""
+
+    def __init__(self, clock):
+        self._clock = clock
+        self._is_set = False
+
+    def set(self):
+        self._is_set = True
+
+    def clear(self):
+        self._is_set = False
+
+    def wait(self, seconds):
+        if not self._is_set:
+            self._clock.advance(round(seconds * 1e9))
+        return self._is_set
+
+
+def test_a_question_keeps_to_its_grid_of_time_and_passes_over_moments_that_it_missed(
+    make, read_until
+):
+    clock = FakeClock()
+    took_ms = (1, 7, 25, 3)  # the third until after the moment of the fourth
+
+    def answers():
+        for ms in took_ms:
+            clock.advance(ms * MS)
+            yield 1.0
+
+    source = make(answers(), clock=clock)
     source.select([0])
+    source._closing = TimeThatPassesByWaiting(clock)
     source._inquirer.questions[0].every_ns = 20 * MS
     with source:
-        t_ns = read_until(source, 4)["t_ns"]
+        samples = read_until(source, 4)
         let_go(source)
-    assert (t_ns[1:] - t_ns[:-1]).min() > 5 * MS
-    assert t_ns[3] - t_ns[0] >= 59 * MS
+    assert (samples["t_ns"] // MS).tolist() == [0 + 1, 20 + 7, 40 + 25, 80 + 3]
 
 
 def test_a_link_that_is_gone_is_told_after_what_it_still_gave(make):
