@@ -47,6 +47,7 @@ class Simulator:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._control: socket.socket | None = None
         self._unread = b""
+        self._owed = 0  # answers that are still to come
         self._folder = tempfile.TemporaryDirectory(prefix="gateway-bench-")
         self.ports = Path(self._folder.name)
 
@@ -98,13 +99,17 @@ class Simulator:
 
         Raises:
             Refused: By the simulator, with the reason.
-            BenchError: It is gone.
+            BenchError: It is gone, or stands still.
         """
         if self._control is None:
             raise BenchError("the simulator is not running")
         try:
             self._control.sendall(json.dumps({"do": do, **request}).encode() + b"\n")
-            answer: dict[str, Any] = json.loads(self._line(self._control))
+            self._owed += 1
+            while self._owed:  # one that comes too late is not taken for the answer to this
+                line = self._line(self._control)
+                self._owed -= 1
+            answer: dict[str, Any] = json.loads(line)
         except (OSError, ValueError) as error:
             raise BenchError(f"the simulator does not answer: {error}") from None
         if not answer.pop("ok"):

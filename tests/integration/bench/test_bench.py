@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from gateway.bench.errors import BenchError, NoAnswer
+from gateway.bench.simulator import ANSWER_TIMEOUT_S
 from gateway.clock import NS_PER_MS
 
 HOT = "EngineStatus.LIMP_HOME == 1"
@@ -213,6 +214,22 @@ def test_a_leak_is_found(bench):
     assert any("still running: 1 thread" in line for line in found)
     bench.health.leaks_expected = True
     assert bench.health.findings() == []
+
+
+@pytest.mark.bench(bus_errors=True)
+def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(bench):
+    simulator = bench.rig.simulator
+    [process] = simulator._processes
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        simulator._control.settimeout(0.05)
+        with pytest.raises(BenchError, match="the simulator does not answer: timed out"):
+            simulator.ask("inject", fault={"kind": "drop", "on": "car"})
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+    simulator._control.settimeout(ANSWER_TIMEOUT_S)
+    assert "car" in simulator.ask("state")["devices"]
+    bench.clear()
 
 
 @pytest.mark.bench(bus_errors=True)
