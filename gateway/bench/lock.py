@@ -24,7 +24,8 @@ def locked(choice: Choice) -> Iterator[None]:
     Raises:
         BenchError: Another run has it.
     """
-    folder = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+    # Not XDG_RUNTIME_DIR: that of a person who is logged in is not that of a runner of CI.
+    folder = Path(tempfile.gettempdir())
     with ExitStack() as held:
         for part in _parts(choice):
             descriptor = _open(folder / f"gateway-bench-{part}.lock")
