@@ -31,6 +31,7 @@ from firmware_sim.faults.faults import Faults
 from firmware_sim.faults.kinds import KINDS, AnyFault, fault_keys
 from firmware_sim.listener import Listener, names_after
 from firmware_sim.rig import Rig
+from firmware_sim.section import Finite
 
 LOG = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class Set(_Request, frozen=True, tag="set"):
     """Hold inputs of a device at values."""
 
     device: str
-    values: dict[str, float]
+    values: dict[str, Finite]
 
 
 class Release(_Request, frozen=True, tag="release"):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from firmware_sim.section import IN_WORDS
+from firmware_sim.section import FINITE_IN_WORDS, IN_WORDS, LARGEST, Finite
 
 Keys = Callable[[str], Iterable[str]]
 """Which keys there may be in the table at a path."""
@@ -55,7 +55,7 @@ def explained(
         return Explanation(_join(path, key), "an unknown key", f"one of {known}")
     value = value_at(document, path)
     if path.endswith(_ANY_ENTRY):
-        key = _wrong_entry(value, str if what.startswith("Expected `str`") else float)
+        key = _wrong_entry(value, str if what.startswith("Expected `str`") else Finite)
         path, value = _join(path.removesuffix(_ANY_ENTRY), key), value[key]
     if choice := tags(path):
         return Explanation(path, shown(value), choice)
@@ -63,6 +63,8 @@ def explained(
         return Explanation(path, shown(value), IN_WORDS[pattern[1].replace(r"\\", "\\")])
     if "RFC3339" in what:
         return Explanation(path, shown(value), "a date and time: 2026-07-05T14:00:00Z")
+    if repr(LARGEST) in what:
+        return Explanation(path, shown(value), FINITE_IN_WORDS)
     if what == "Number out of range":
         return Explanation(path, shown(value), "a number that a float can hold")
     expected = _EXPECTED.fullmatch(what)
@@ -96,7 +98,7 @@ def value_at(document: Any, path: str) -> Any:  # noqa: ANN401 - whatever TOML c
     return document
 
 
-def _wrong_entry(table: dict[str, object], kind: type) -> str:
+def _wrong_entry(table: dict[str, object], kind: object) -> str:
     """Return the key of the first value in *table* that is not of *kind*."""
     for key, value in table.items():
         try:

@@ -11,7 +11,7 @@ from msgspec import Meta, field
 from firmware_sim.devices import generators
 from firmware_sim.devices.generators import Generator
 from firmware_sim.errors import RequestError
-from firmware_sim.section import Duration, Section, duration_ns
+from firmware_sim.section import LARGEST, Duration, Finite, Section, duration_ns
 
 Points = list[tuple[float, float]]
 
@@ -26,8 +26,8 @@ class RampSection(Section, frozen=True, kw_only=True):
         repeat: Whether it begins again; else it stays at the last value.
     """
 
-    from_: float = field(name="from")
-    to: float
+    from_: Finite = field(name="from")
+    to: Finite
     period: Duration
     repeat: bool = True
 
@@ -42,10 +42,10 @@ class SineSection(Section, frozen=True, kw_only=True):
         phase_deg: Where it begins, in degrees; 0 is the middle, going up.
     """
 
-    low: float
-    high: float
+    low: Finite
+    high: Finite
     period: Duration
-    phase_deg: float = 0.0
+    phase_deg: Finite = 0.0
 
 
 class NoiseSection(Section, frozen=True, kw_only=True):
@@ -56,8 +56,8 @@ class NoiseSection(Section, frozen=True, kw_only=True):
         deviation: Its standard deviation.
     """
 
-    mean: float
-    deviation: Annotated[float, Meta(ge=0)]
+    mean: Finite
+    deviation: Annotated[float, Meta(ge=0, le=LARGEST)]
 
 
 class TableSection(Section, frozen=True, kw_only=True):
@@ -68,7 +68,7 @@ class TableSection(Section, frozen=True, kw_only=True):
         repeat: Whether it begins again at the last one's time; else it stays at its value.
     """
 
-    points: Annotated[Points, Meta(min_length=1)]
+    points: Annotated[list[tuple[Finite, Finite]], Meta(min_length=1)]
     repeat: bool = False
 
 
@@ -98,7 +98,7 @@ GENERATORS: dict[str, type[Section]] = {
 class GeneratorSection(Section, frozen=True, kw_only=True):
     """What a signal does: exactly one of these."""
 
-    constant: float | None = None
+    constant: Finite | None = None
     ramp: RampSection | None = None
     sine: SineSection | None = None
     noise: NoiseSection | None = None

@@ -44,6 +44,8 @@ def recorded(file: Path, message: Message, signal: str, column: str | None = Non
         raise ValueError(f"got {(error.strerror or str(error)).lower()}, expected a file") from None
     except UnicodeDecodeError as error:
         raise ValueError(f"got bytes that are not UTF-8 at {error.start}, expected text") from None
+    except csv.Error as error:
+        raise ValueError(f"got {error}, expected a CSV file") from None
     if not points:
         raise ValueError(f"got no value of {message.name}.{signal}, expected at least one")
     first = points[0][0]
@@ -73,9 +75,10 @@ def _from_csv(rows: Iterator[list[str]], message: str, signal: str, column: str 
             for name in ("message", "signal")
         ]:
             continue
-        if not row or not row[value : value + 1] or not row[value].strip():
+        if len(row) <= value or not row[value].strip():
             continue  # nothing measured at that moment
-        points.append((_number(row[time], number), _number(row[value], number)))
+        moment = row[time] if time < len(row) else ""
+        points.append((_number(moment, number), _number(row[value], number)))
     return points
 
 
@@ -103,7 +106,7 @@ def _from_frames(file: Path, message: Message, signal: str) -> Points:
                     points += _decoded(message, signal, frame)
     except OSError:
         raise
-    except (ValueError, IndexError, can.CanError) as error:
+    except Exception as error:  # noqa: BLE001 - the readers raise all sorts of things
         raise ValueError(f"got {error}, expected a recording of frames") from None
     return points
 
@@ -116,4 +119,6 @@ def _decoded(message: Message, signal: str, frame: can.Message) -> Points:
     except (DecodeError, KeyError):
         return []  # a form of a multiplexed message that the database does not know
     value = values.get(signal) if isinstance(values, dict) else None
-    return [] if value is None else [(frame.timestamp, float(value))]  # type: ignore[arg-type]
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return []  # not in this form of the message, or the device says that it has none
+    return [(frame.timestamp, float(value))]

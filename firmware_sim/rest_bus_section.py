@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta, field
 
+from firmware_sim.devices.encoder import FLOAT_FORMATS, first_bit
 from firmware_sim.devices.generators import Generator, constant
 from firmware_sim.devices.protection import DataIdMode, Kind, Protection
 from firmware_sim.errors import RequestError
@@ -22,7 +23,7 @@ from firmware_sim.generator_sections import (
     Points,
     RecordingSection,
 )
-from firmware_sim.section import Duration, OnBus, Section, duration_ns
+from firmware_sim.section import FINITE_IN_WORDS, LARGEST, Duration, OnBus, Section, duration_ns
 
 if TYPE_CHECKING:
     # Where it is used, as cantools takes longer to import than an empty bus to start.
@@ -181,7 +182,7 @@ class RestBusSection(OnBus, frozen=True, kw_only=True, tag="rest-bus", tag_field
             and self._cycle_ns(message)
         ]
         for message in sent:
-            _check_length(message)
+            _check(message)
         return sent
 
     def _cycle_ns(self, message: Message) -> int:
@@ -191,20 +192,34 @@ class RestBusSection(OnBus, frozen=True, kw_only=True, tag="rest-bus", tag_field
         how = (message.send_type or "").lower()
         if "cyclic" not in how and any(word in how for word in _SELDOM):
             return 0
-        return int(message.cycle_time or 0) * 1_000_000
+        return max(int(message.cycle_time or 0), 0) * 1_000_000
 
 
-def _check_length(message: Message) -> None:
+def _check(message: Message) -> None:
+    """Refuse what cannot be sent in one frame, by what a database may say all the same."""
+    what = ""
     # J1939 and NMEA 2000 split what does not fit; there is no CAN FD in them.
     if message.length > (8 if message.protocol == "j1939" else 64):
-        got = f"{message.name} of {message.length} bytes, which takes several frames"
-        raise RequestError("dbc", got, f'to leave it out: cycle.{message.name} = "0s"')
+        what = f" of {message.length} bytes, which takes several frames"
+    for signal in message.signals:
+        first, last = first_bit(signal), first_bit(signal) + signal.length - 1
+        if last >= 8 * message.length:
+            what = f", whose {signal.name} has the bits {first} to {last}, beyond its end"
+        elif not signal.scale:
+            what = f", whose {signal.name} has the factor 0"
+        elif signal.is_float and signal.length not in FLOAT_FORMATS:
+            what = f", whose {signal.name} is a float of {signal.length} bits"
+    if what:
+        expected = f'to leave it out: cycle.{message.name} = "0s"'
+        raise RequestError("dbc", message.name + what, expected)
 
 
 def _generator(value: object, message: Message, signal: str, name: str, seed: str) -> Generator:
     where = f"signals.{name}"
     if isinstance(value, int | float):
-        return constant(value)
+        if not abs(value) <= LARGEST:
+            raise RequestError(where, shown(value), FINITE_IN_WORDS)
+        return constant(float(value))
     if not isinstance(value, dict):
         raise RequestError(where, shown(value), "a number or a table")
     section = _converted(where, value, GeneratorSection)

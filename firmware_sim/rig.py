@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -115,12 +114,9 @@ class Rig:
         """Hold inputs of *device* at *values*, until `release`; all of them or, if wrong, none.
 
         Raises:
-            RequestError: There is no such device or input, or a value is not finite.
+            RequestError: There is no such device or input.
         """
         found = [(self._inputs(device, name, where), name) for name in values]
-        for name, value in values.items():
-            if not math.isfinite(value):
-                raise RequestError(f"{where}.{name}", value, "a finite number")
         for inputs, name in found:
             inputs.set(name, values[name])
 

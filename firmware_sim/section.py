@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import msgspec
@@ -14,10 +15,15 @@ NAME_IN_WORDS = "1 to 32 letters, digits, '_' or '-'"
 DURATION = r"^[0-9]{1,9}([.][0-9]{1,9})?(us|ms|s|min|h)\Z"
 DURATION_IN_WORDS = "a time such as '10s', '250ms' or '1.5min'"
 
+FINITE_IN_WORDS = "a finite number"
+
 IN_WORDS = {NAME: NAME_IN_WORDS, DURATION: DURATION_IN_WORDS}
 """What a text must be to match a pattern."""
 
 Name = Annotated[str, Meta(pattern=NAME)]
+LARGEST = sys.float_info.max
+# Not NaN either, which is not in any range.
+Finite = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
 Positive = Annotated[int, Meta(gt=0)]
 Seed = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 Duration = Annotated[str, Meta(pattern=DURATION)]
@@ -44,7 +50,7 @@ class DeviceSection(Section, frozen=True, kw_only=True):
     """
 
     name: Name
-    initial: dict[str, float] = {}
+    initial: dict[str, Finite] = {}
 
     @property
     def type(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import re
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from firmware_sim.errors import RequestError
 from firmware_sim.explain import listed
 from firmware_sim.rig import Member, Rig
 from firmware_sim.schedule import Action
-from firmware_sim.section import Duration, Section, duration_ns
+from firmware_sim.section import Duration, Finite, Section, duration_ns
 
 _CONDITION = re.compile(
     r"\s*(?P<device>[\w-]+)\.(?P<name>[\w-]+(?:\.[\w-]+)?)\s*(?P<op>==|!=|<=|>=|<|>)"
@@ -43,7 +42,7 @@ class StepSection(Section, frozen=True, kw_only=True):
 
     at: Duration | None = None
     when: str | None = None
-    set: dict[str, float] = msgspec.field(default_factory=dict)
+    set: dict[str, Finite] = msgspec.field(default_factory=dict)
     release: tuple[str, ...] = ()
     reset: tuple[str, ...] = ()
 
@@ -128,8 +127,6 @@ def arm(rig: Rig, step: StepSection) -> None:
     values: dict[str, dict[str, float]] = {}
     for address, value in step.set.items():
         device, name = _input(rig, address, "set")
-        if not math.isfinite(value):
-            raise RequestError(f"set.{address}", value, "a finite number")
         values.setdefault(device, {})[name] = value
     released = [_released(rig, address) for address in step.release]
     for device in step.reset:

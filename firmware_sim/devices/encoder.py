@@ -5,15 +5,20 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterable, Sequence
-
-from cantools.database.can import Message, Signal
+from typing import TYPE_CHECKING
 
 from firmware_sim import wire
+
+if TYPE_CHECKING:
+    # For their names only: a scenario is checked without waiting for cantools.
+    from cantools.database.can import Message, Signal
+
+FLOAT_FORMATS = {16: "e", 32: "f", 64: "d"}
+"""How `struct` packs IEEE 754 numbers, by their bits."""
 
 _EXACT_BITS = 52
 """Raw values of so many bits are exact as floats, so that one division converts them."""
 _CLASSIC_BYTES = 8
-_IEEE = {16: "e", 32: "f", 64: "d"}
 _LARGEST = {16: 65504.0, 32: (2 - 2**-23) * 2.0**127, 64: math.inf}
 
 
@@ -99,18 +104,31 @@ class Encoder:
         return (little | turned).to_bytes(self._bytes, "little")
 
 
+def first_bit(signal: Signal) -> int:
+    """Return where *signal* begins, counted from the message's first bit in its byte order."""
+    if signal.byte_order == "little_endian":
+        return int(signal.start)
+    # The database names the highest bit, and 7 is the first on the wire.
+    return int(8 * (signal.start // 8) + 7 - signal.start % 8)
+
+
+def shift(signal: Signal, length: int) -> int:
+    """Return the place of the lowest bit of *signal* in a message of *length* bytes.
+
+    That is, in the message as one integer of the signal's own byte order.
+    """
+    if signal.byte_order == "little_endian":
+        return int(signal.start)
+    return int(8 * length - first_bit(signal) - signal.length)
+
+
 class _Converter:
     """From the physical value of one signal to its bits, and where they go."""
 
     def __init__(self, signal: Signal, length: int) -> None:
         self.signal = signal
         self.mask = (1 << signal.length) - 1
-        if signal.byte_order == "little_endian":
-            self.shift = signal.start
-        else:
-            # The database names the highest bit, and 7 is the first on the wire.
-            first = 8 * (signal.start // 8) + 7 - signal.start % 8
-            self.shift = 8 * length - first - signal.length
+        self.shift = shift(signal, length)
         self.low, self.high = (
             (-(1 << signal.length - 1), self.mask >> 1) if signal.is_signed else (0, self.mask)
         )
@@ -145,4 +163,4 @@ class _Converter:
         largest = _LARGEST[signal.length]
         if not math.isinf(raw):
             raw = min(max(raw, -largest), largest)
-        return int.from_bytes(struct.pack(f">{_IEEE[signal.length]}", raw), "big")
+        return int.from_bytes(struct.pack(f">{FLOAT_FORMATS[signal.length]}", raw), "big")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 NS_PER_S = 1_000_000_000
+_LATEST_S = 1e9
 
 Generator = Callable[[int], float]
 """A signal's physical value, given nanoseconds since the start; asked in the order of time."""
@@ -92,9 +93,12 @@ def recording(points: Sequence[tuple[float, float]], *, repeat: bool = True) -> 
 
 
 def _rising(points: Sequence[tuple[float, float]]) -> tuple[list[int], list[float]]:
-    times = [round(time * NS_PER_S) for time, _ in points]
-    if not times:
+    if not points:
         raise ValueError("got no points, expected at least one")
+    latest = max(time for time, _ in points)
+    if not latest <= _LATEST_S:
+        raise ValueError(f"got {latest:g} s, expected at most {_LATEST_S:g} s")
+    times = [round(time * NS_PER_S) for time, _ in points]
     for before, after in zip([-1, *times], times, strict=False):
         if after <= before:
             got = f"got {after / NS_PER_S:g} s"

@@ -14,6 +14,8 @@ from functools import reduce
 from operator import xor
 from typing import TYPE_CHECKING, Literal
 
+from firmware_sim.devices.encoder import first_bit, shift
+
 if TYPE_CHECKING:
     # For their names only: a scenario is checked without waiting for cantools.
     from cantools.database.can import Message, Signal
@@ -118,7 +120,7 @@ class Protector:
         self._nibble = _field(message, "nibble", protection.nibble)
         names = (protection.counter, protection.checksum, protection.nibble)
         self.signals = tuple(name for name in names if name is not None)
-        if self._checksum and (self._checksum.length != 8 or _first_bit(self._checksum) % 8):
+        if self._checksum and (self._checksum.length != 8 or first_bit(self._checksum) % 8):
             raise ValueError(
                 f"checksum: got {self._checksum.name!r}, expected a signal that is a whole byte"
             )
@@ -144,7 +146,7 @@ class Protector:
         if self._nibble:
             data = self._put(data, self._nibble, self._protection.data_id >> 8 & 0xF)
         if self._checksum:
-            byte = _first_bit(self._checksum) // 8
+            byte = first_bit(self._checksum) // 8
             value = self._protection.value(data, byte, count)
             data = data[:byte] + bytes((value,)) + data[byte + 1 :]
         return data
@@ -152,8 +154,8 @@ class Protector:
     def _put(self, data: bytes, signal: Signal, value: int) -> bytes:
         little = signal.byte_order == "little_endian"
         order: Literal["little", "big"] = "little" if little else "big"
-        shift = signal.start if little else 8 * self._length - _first_bit(signal) - signal.length
-        return (int.from_bytes(data, order) | value << shift).to_bytes(self._length, order)
+        bits = value << shift(signal, self._length)
+        return (int.from_bytes(data, order) | bits).to_bytes(self._length, order)
 
 
 def _field(message: Message, role: str, name: str | None) -> Signal | None:
@@ -164,10 +166,3 @@ def _field(message: Message, role: str, name: str | None) -> Signal | None:
         known = ", ".join(map(repr, signals))
         raise ValueError(f"{role}: got {name!r}, expected one of {known}")
     return signals[name]
-
-
-def _first_bit(signal: Signal) -> int:
-    """Return where *signal* begins, counted from the message's first bit in its byte order."""
-    if signal.byte_order == "little_endian":
-        return int(signal.start)
-    return int(8 * (signal.start // 8) + 7 - signal.start % 8)

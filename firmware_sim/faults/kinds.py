@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, field
 
 from firmware_sim.errors import RequestError
-from firmware_sim.section import Duration, Section, Seed
+from firmware_sim.section import LARGEST, Duration, Finite, Section, Seed
 
 Share = Annotated[float, Meta(gt=0, le=1)]
 Rate = Annotated[float, Meta(gt=0, le=1e6)]
@@ -44,10 +43,6 @@ class FaultSection(Section, frozen=True, kw_only=True, tag_field="kind"):
         """
         if self.at is not None and self.when is not None:
             raise RequestError("when", repr(self.when), "either at or when")
-        for name, key in zip(self.__struct_fields__, self.__struct_encode_fields__, strict=True):
-            value = getattr(self, name)
-            if isinstance(value, float) and not math.isfinite(value):
-                raise RequestError(key, value, "a finite number")
 
 
 class Off(FaultSection, frozen=True, kw_only=True, tag="off"):
@@ -61,16 +56,16 @@ class Stuck(FaultSection, frozen=True, kw_only=True, tag="stuck"):
 class Wrong(FaultSection, frozen=True, kw_only=True, tag="wrong"):
     """An input has *value*, or what it has times *factor* plus *offset*."""
 
-    value: float | None = None
-    factor: float = 1.0
-    offset: float = 0.0
+    value: Finite | None = None
+    factor: Finite = 1.0
+    offset: Finite = 0.0
     rate: Share = 1.0
 
 
 class Noise(FaultSection, frozen=True, kw_only=True, tag="noise"):
     """A share *rate* of an input's values is off by a normal deviation, in its unit."""
 
-    deviation: Annotated[float, Meta(gt=0)]
+    deviation: Annotated[float, Meta(gt=0, le=LARGEST)]
     rate: Share = 1.0
 
 
@@ -95,7 +90,7 @@ class Intermittent(FaultSection, frozen=True, kw_only=True, tag="intermittent"):
 
     rate: Share = 0.5
     period: Duration = "1s"
-    value: float = 0.0
+    value: Finite = 0.0
 
 
 class Drop(FaultSection, frozen=True, kw_only=True, tag="drop"):

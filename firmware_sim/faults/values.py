@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections import deque
 from collections.abc import Callable
 
@@ -11,10 +10,7 @@ from firmware_sim.devices.inputs import Distortion, Inputs
 from firmware_sim.faults.effect import Context
 from firmware_sim.faults.kinds import Delayed, Intermittent, Noise, Slow, Wrong
 from firmware_sim.faults.windows import Windows
-from firmware_sim.section import duration_ns
-
-_MOST = sys.float_info.max
-"""Beyond it a value is infinite, which no sensor is: devices may count on finite inputs."""
+from firmware_sim.section import LARGEST, duration_ns
 
 
 class ValueEffect:
@@ -37,7 +33,8 @@ class ValueEffect:
         distort = self._distorter(self._context)
 
         def counted(value: float, now_ns: int) -> float:
-            seen = max(-_MOST, min(_MOST, distort(value, now_ns)))
+            # Devices count on finite inputs.
+            seen = max(-LARGEST, min(LARGEST, distort(value, now_ns)))
             self.count += seen != value
             return seen
 

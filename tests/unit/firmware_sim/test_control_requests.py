@@ -94,7 +94,7 @@ def client(server):
         ),
         pytest.param(
             b'{"do": "inject", "fault": {"kind": "wrong", "on": "wind.depth", "value": 1e999}}',
-            "value: got inf, expected a finite number",
+            "fault.value: got inf, expected a finite number",
             id="a number that no float can hold",
         ),
     ],

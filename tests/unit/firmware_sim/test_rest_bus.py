@@ -292,6 +292,22 @@ def test_a_signal_replays_a_candump_log_by_the_database(section, tmp_path):
             "got 0 s after 1 s, expected rising times",
         ),
         (
+            '[signals]\n"Status.RPM" = { table = { points = [[0, 2], [inf, 2]] } }',
+            "signals.Status.RPM.table.points[1][0]",
+            "got inf, expected a finite number",
+        ),
+        (
+            '[signals]\n"Status.RPM" = { table = { points = [[0, 2], [1e300, 2]] } }',
+            "signals.Status.RPM.table",
+            "got 1e+300 s, expected at most 1e+09 s",
+        ),
+        ('[signals]\n"Status.RPM" = nan', "signals.Status.RPM", "got nan, expected a finite numb"),
+        (
+            f'[signals]\n"Status.RPM" = 0x{"f" * 300}',
+            "signals.Status.RPM",
+            "got a huge integer, expected a finite number",
+        ),
+        (
             '[signals]\n"Status.RPM" = { recording = { file = "no.csv" } }',
             "signals.Status.RPM.recording",
             "got no such file or directory, expected a file",
@@ -346,6 +362,39 @@ def test_one_that_takes_several_frames_is_refused_unless_it_is_left_out(section,
     assert records["len"].tolist() == [8]
 
 
+@pytest.mark.parametrize(
+    ("signal", "words"),
+    [
+        ("0|8@1+ (0,0)", "got Odd, whose A has the factor 0, expected"),
+        ("60|8@1+ (1,0)", "got Odd, whose A has the bits 60 to 67, beyond its end, expected"),
+        ("56|12@0+ (1,0)", "got Odd, whose A has the bits 63 to 74, beyond its end, expected"),
+        ("0|24@1- (1,0)", "got Odd, whose A is a float of 24 bits, expected"),
+    ],
+)
+def test_a_signal_that_nobody_can_send_is_refused_unless_its_message_is_left_out(
+    section, tmp_path, signal, words
+):
+    (tmp_path / "bus.dbc").write_text(
+        'VERSION ""\nBS_:\nBU_: Node\n'
+        f'BO_ 1 Odd: 8 Node\n SG_ A : {signal} [0|0] "" Node\n'
+        'BO_ 2 Good: 8 Node\n SG_ A : 0|8@1+ (1,0) [0|0] "" Node\n'
+        'BA_DEF_ BO_ "GenMsgCycleTime" INT 0 1000;\nBA_DEF_DEF_ "GenMsgCycleTime" 10;\n'
+        + ("SIG_VALTYPE_ 1 A : 1;\n" if "24@" in signal else "")
+    )
+    with pytest.raises(RequestError) as error:
+        section().check()
+    assert words in str(error.value)
+    assert 'cycle.Odd = "0s"' in str(error.value)
+    assert len(section('[cycle]\nOdd = "0s"').make("1").step(0)) == wire.RECORD_SIZE
+
+
+def test_a_message_with_a_negative_cycle_time_is_not_sent(section, tmp_path):
+    text = LONG.format(length=8).replace("INT 0 ", "INT -10 ") + 'BA_ "GenMsgCycleTime" BO_ 1 -10;'
+    (tmp_path / "bus.dbc").write_text(text)
+    records = np.frombuffer(section().make("1").step(0), wire.RECORD)
+    assert records["can_id"].tolist() == [2]
+
+
 def test_a_database_that_is_not_there_or_none_is_refused(section, tmp_path):
     (tmp_path / "bus.dbc").unlink()
     with pytest.raises(RequestError, match=r"dbc: got no such file or directory: .*bus\.dbc"):
@@ -364,12 +413,22 @@ def test_a_database_that_is_not_there_or_none_is_refused(section, tmp_path):
         ("time,RPM\n", r"got no value of Status\.RPM, expected at least one"),
         ("time,RPM\n0,1\n1,fast\n", r"got 'fast' in line 3, expected a number"),
         ("time,RPM\nnoon,1\n", r"got 'noon' in line 2, expected a number"),
+        ("RPM,time\n1,0\n2\n", r"got '' in line 3, expected a number"),
+        (f"time,RPM\n0,{'9' * 200_000}\n", r"got field larger than .*, expected a CSV file"),
     ],
 )
 def test_a_csv_file_without_the_signal_is_refused(section, tmp_path, text, words):
     (tmp_path / "drive.csv").write_text(text)
     with pytest.raises(RequestError, match=words):
         section('[signals]\n"Status.RPM" = { recording = { file = "drive.csv" } }').check()
+
+
+@pytest.mark.parametrize("suffix", ["asc", "trc", "log", "db", "mf4", "xyz"])
+def test_a_file_that_is_no_recording_of_frames_is_refused(section, tmp_path, suffix):
+    file = tmp_path / f"drive.{suffix}"
+    file.write_text("(when) can0 what?\n")
+    with pytest.raises(RequestError, match=r"signals\.Status\.RPM\.recording: got .*, expected "):
+        section(f'[signals]\n"Status.RPM" = {{ recording = {{ file = "{file.name}" }} }}').check()
 
 
 @pytest.mark.parametrize(
