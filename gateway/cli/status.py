@@ -30,17 +30,18 @@ def command(config: str | None, as_json: bool) -> None:
 
 def format_status(status: dict[str, Any]) -> str:
     """Return *status* (see `gateway.supervisor.status`) as text for a person."""
+    width = max([len("process"), *(len(each["name"]) for each in status["processes"])])
     lines = [
         f"{status['name']}  {status['state']} for {_span(status['uptime_s'])}"
         f"  (process {status['pid']}, {status['config']})",
         "",
-        f"{'process':<14} {'state':<11} {'pid':>7} {'restarts':>8} {'rate':>12}",
+        f"{'process':<{width}}  {'state':<10}  {'pid':>7}  restarts     rate",
     ]
     for each in status["processes"]:
-        rate = "" if each["rate"] is None else f"{each['rate']:,.0f} {each['unit']}/s"
+        rate = "" if each["rate"] is None else f"  {each['rate']:>7,.0f} {each['unit']}/s"
         lines.append(
-            f"{each['name']:<14} {each['state']:<11} {each['pid'] or '-':>7}"
-            f" {each['restarts']:>8} {rate:>12}"
+            f"{each['name']:<{width}}  {each['state']:<10}  {each['pid'] or '-':>7}"
+            f"  {each['restarts']:>8}{rate}"
         )
     for each in status["processes"]:
         for state, link in (each["link"] or {"states": {}})["states"].items():
@@ -51,10 +52,12 @@ def format_status(status: dict[str, Any]) -> str:
     if status["alarms"]:
         lines.append(f"active alarms: {len(status['alarms'])}")
         for alarm in status["alarms"]:
-            value = "no value" if alarm["value"] is None else f"{alarm['value']:g}"
+            # Ten digits, as in the warning: a position in degrees needs seven behind the point.
+            known = alarm["value"] is not None
+            value = f"{alarm['value']:.10g} {alarm['unit']}".rstrip() if known else "no value"
             lines.append(
                 f"  {alarm['severity']:<8} {alarm['rule']}: {alarm['message']}"
-                f" ({alarm['signal']} = {value} {alarm['unit']})"
+                f" ({alarm['signal']} = {value})"
             )
     else:
         lines.append("no active alarms")
