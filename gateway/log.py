@@ -47,7 +47,8 @@ class _PipeHandler(logging.Handler):
         self._descriptor = descriptor
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = self.format(record).replace("\n", " | ").encode()[:4000] + b"\n"
+        text = self.format(record).replace("\n", " | ")
+        line = text.encode(errors="backslashreplace")[:4000] + b"\n"
         try:
             os.write(self._descriptor, line)
         except OSError:

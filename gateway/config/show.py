@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable
 from datetime import date, time
+from pathlib import Path
 
 _LONGEST = 60
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -20,6 +22,11 @@ def as_toml(value: object) -> str:
 def as_key(key: str) -> str:
     """Return *key* as TOML writes it: bare where it can be, else quoted."""
     return key if _BARE_KEY.fullmatch(key) else as_toml(key)
+
+
+def as_text(path: Path) -> str:
+    """Return *path* as text that has an encoding: bytes in it that are not UTF-8 as escapes."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def one_of(names: Iterable[str]) -> str:

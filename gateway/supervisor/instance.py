@@ -138,7 +138,7 @@ class Instance:
 
 
 def _digest(file: Path) -> str:
-    return hashlib.sha256(str(file).encode()).hexdigest()[:12]
+    return hashlib.sha256(os.fsencode(file)).hexdigest()[:12]
 
 
 @contextmanager
@@ -228,7 +228,8 @@ def ask(
             raise GatewayError(f"{path}: the running gateway does not answer") from None
         except PermissionError:
             raise GatewayError(f"{path}: not allowed to ask; run as the gateway's user") from None
-    if not answer:
-        return None
-    found: dict[str, Any] = json.loads(answer)
+    try:
+        found: dict[str, Any] = json.loads(answer)
+    except ValueError:
+        return None  # it ended before its answer did
     return found

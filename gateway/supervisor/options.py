@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from gateway.analysis.alarm_text import AlarmText
+from gateway.config.show import as_text
 from gateway.log import LogFormat
 from gateway.sinks.console import Console
 from gateway.sinks.journal import Journal
@@ -71,7 +72,7 @@ def alarm_outputs(plan: Plan, options: Options) -> list[AlarmOutput]:
         outputs.append(
             AlarmOutput(
                 name="journal",
-                does=f"writes alarms to {path}",
+                does=f"writes alarms to {as_text(path)}",
                 lossless=True,
                 open=lambda: _open_journal(path),
                 words=text.json,

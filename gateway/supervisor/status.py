@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from gateway.clock import NS_PER_S, Clock, format_utc
+from gateway.config.show import as_text
 from gateway.ring import RingStatistics
 from gateway.supervisor.assembly import VIEW, Assembly
 from gateway.supervisor.child import Child, ChildState
@@ -65,7 +66,7 @@ class StatusReport:
         now_ns, wall_ns = self._clock.monotonic_ns(), self._clock.wall_ns()
         return {
             "name": config.gateway.name,
-            "config": str(config.file.resolve()),
+            "config": as_text(config.file.resolve()),
             "pid": os.getpid(),
             "state": "stopping" if self._assembly.stop.is_set() else "running",
             "time": format_utc(wall_ns),

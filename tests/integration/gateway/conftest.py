@@ -123,10 +123,10 @@ class Bench:
         )
 
     @contextlib.contextmanager
-    def running(self, *arguments):
+    def running(self, *arguments, name="car.toml"):
         """Run the gateway in the background; killed at the end if it still runs."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "run", "car.toml", *arguments],
+            [sys.executable, "-m", "gateway", "run", name, *arguments],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,

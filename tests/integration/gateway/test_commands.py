@@ -122,6 +122,17 @@ def test_status_says_when_nothing_runs(bench):
     assert (done.returncode, done.stderr) == (3, "gateway: no gateway is running with car.toml\n")
 
 
+def test_a_configuration_may_have_a_name_that_is_not_utf8(bench):
+    name = os.fsdecode(b"car\xff.toml")
+    bench.configure(speed="1.0")
+    (bench.folder / "car.toml").rename(bench.folder / name)
+    with bench.running(name=name):
+        status = bench.status()
+        text = bench.gateway("status", name).stdout
+    assert status["config"].endswith("car\\xff.toml")
+    assert "car\\xff.toml)" in text
+
+
 def test_status_shows_processes_rates_ledger_and_active_alarms(bench):
     bench.configure(speed="1.0")
     with bench.running():

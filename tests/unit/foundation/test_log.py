@@ -60,6 +60,13 @@ def test_lines_go_to_the_pipe_of_whoever_draws_on_the_terminal(pipe, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_file_name_that_is_not_text_can_be_told_to_whoever_draws(pipe):
+    reading, writing = pipe
+    set_up_logging(pipe=writing)
+    logging.getLogger("journal").warning("%s: torn", os.fsdecode(b"\xff.jsonl"))
+    assert os.read(reading, 1000).endswith(b" journal: \\udcff.jsonl: torn\n")
+
+
 def test_a_view_that_does_not_read_blocks_nobody(pipe, capfd):
     _, writing = pipe
     set_up_logging(pipe=writing)

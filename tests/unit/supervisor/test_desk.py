@@ -154,7 +154,7 @@ def test_a_line_without_end_is_not_listened_to_for_ever(bench):
 
 
 def ask_for(size):
-    """A question of *size* bytes, most of them of letters that JSON writes in three times as many."""
+    """A question of *size* bytes; most are of letters for which JSON takes three times as many."""
     question = '{"request":"send","transmit":"fan","values":{"%s":1}}'
     letters, rest = divmod(size - len(question % ""), 2)
     return (question % ("é" * letters + "x" * rest)).encode() + b"\n"

@@ -1,10 +1,12 @@
 """One instance a configuration, and a way for others to find it."""
 
 import os
+import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gateway.supervisor.instance import AlreadyRunningError, Instance, running_instances
+from gateway.supervisor.instance import AlreadyRunningError, Instance, ask, running_instances
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +43,7 @@ def test_an_instance_that_was_killed_is_in_nobodys_way(tmp_path):
         Instance("car", tmp_path / "car.toml").__enter__()
         os.kill(os.getpid(), 9)
     os.waitpid(pid, 0)
-    assert list(running_instances()) == []
+    assert list(running_instances(tmp_path / "car.toml")) == []
     with Instance("car", tmp_path / "car.toml"):
         pass
 
@@ -49,6 +51,20 @@ def test_an_instance_that_was_killed_is_in_nobodys_way(tmp_path):
 def test_who_looks_for_one_does_not_wait_for_another_that_hangs(tmp_path):
     with Instance("car", tmp_path / "car.toml"):  # answers nobody
         assert list(running_instances(tmp_path / "boat.toml")) == []
+
+
+@pytest.mark.parametrize("said", [b"", b'{"name": "car", "proc'])
+def test_an_instance_that_ends_before_its_answer_does_is_none(tmp_path, said):
+    path = tmp_path / "car.sock"
+    with socket.socket(socket.AF_UNIX) as listener, ThreadPoolExecutor(1) as caller:
+        listener.bind(str(path))
+        listener.listen()
+        answer = caller.submit(ask, path, {"request": "status"})
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1 << 10)
+            connection.sendall(said)
+        assert answer.result() is None
 
 
 def test_a_runtime_folder_may_have_a_long_path(tmp_path, monkeypatch):
