@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import math
 import struct
+from functools import reduce
+from itertools import accumulate
 from typing import NamedTuple
 
 from firmware_sim.devices.inputs import Inputs, nearest
@@ -192,14 +194,25 @@ class _Refusal(Exception):  # noqa: N818 - an answer of the protocol
         self.code = code
 
 
-def crc16(data: bytes | bytearray) -> int:
-    """Return the CRC-16/MODBUS of *data*: 0x4B37 for b"123456789"; 0 if it ends with its own."""
-    crc = 0xFFFF
-    for byte in data:
-        crc ^= byte
+def _crc_table() -> list[int]:
+    table = []
+    for crc in range(256):
         for _ in range(8):
             crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
-    return crc
+        table.append(crc)
+    return table
+
+
+_CRC = _crc_table()
+
+
+def _crc_step(crc: int, byte: int) -> int:
+    return crc >> 8 ^ _CRC[crc & 0xFF ^ byte]
+
+
+def crc16(data: bytes | bytearray) -> int:
+    """Return the CRC-16/MODBUS of *data*: 0x4B37 for b"123456789"; 0 if it ends with its own."""
+    return reduce(_crc_step, data, 0xFFFF)
 
 
 def with_crc(data: bytes) -> bytes:
@@ -217,8 +230,8 @@ def _request_size(received: bytearray) -> int:
     else:
         # Of a function that it does not have, a slave knows the end only by the silence after it.
         # Here the shortest frame with a good CRC is one, so that it can be refused.
-        sizes = range(4, min(len(received), LONGEST_FRAME) + 1)
-        size = next((size for size in sizes if not crc16(received[:size])), LONGEST_FRAME)
+        crcs = enumerate(accumulate(received[:LONGEST_FRAME], _crc_step, initial=0xFFFF))
+        size = next((size for size, crc in crcs if not crc and size >= 4), LONGEST_FRAME)
     return size if size <= len(received) else 0
 
 

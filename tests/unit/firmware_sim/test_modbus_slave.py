@@ -11,7 +11,14 @@ import minimalmodbus
 import pytest
 import serial
 
-from firmware_sim.devices.modbus_slave import SENSORS, ModbusSlave, crc16, with_crc
+from firmware_sim.devices import modbus_slave
+from firmware_sim.devices.modbus_slave import (
+    LONGEST_FRAME,
+    SENSORS,
+    ModbusSlave,
+    crc16,
+    with_crc,
+)
 
 READ_HOLDING_0 = with_crc(bytes.fromhex("01 03 0000 0001"))
 
@@ -109,6 +116,13 @@ def test_a_request_may_come_in_any_pieces(slave):
 def test_what_is_no_request_is_passed_over_and_counted(slave):
     assert answer(slave, b"\xff\x55garbage" + READ_HOLDING_0)[:3] == bytes.fromhex("01 03 02")
     assert slave.passed_over == 9
+
+
+def test_noise_does_not_keep_the_simulation_from_going_on(slave, mocker):
+    # A line at a wrong speed is full of it. Once over the rest of the bytes, from each of them.
+    steps = mocker.spy(modbus_slave, "_crc_step")
+    slave.hear(b"\x55" * LONGEST_FRAME, 0)
+    assert steps.call_count <= LONGEST_FRAME * (LONGEST_FRAME + 1) // 2
 
 
 def test_requests_for_others_are_not_answered(slave):
