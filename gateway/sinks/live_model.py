@@ -67,12 +67,12 @@ class Status:
 
     Attributes:
         running: How many processes run as they should.
-        restarting: The names of those that do not.
+        away: The names of those that do not: their device is away, or they are.
         lost: All that was lost since the start, at any stage.
     """
 
     running: int
-    restarting: tuple[str, ...] = ()
+    away: tuple[str, ...] = ()
     lost: int = 0
 
 

@@ -230,7 +230,7 @@ class LiveRenderer:
         model = self._model
         status = model.status
         parts = [
-            (processes_text(model), SEVERITY_STYLES[2] if status and status.restarting else GOOD),
+            (processes_text(model), SEVERITY_STYLES[2] if status and status.away else GOOD),
             (loss_text(model), SEVERITY_STYLES[3] if status and status.lost else PLAIN),
             (alarms_text(model), BOLD if model.active else PLAIN),
             (traffic_text(model), PLAIN),

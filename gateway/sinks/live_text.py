@@ -94,7 +94,7 @@ def processes_text(model: LiveModel) -> str:
     if status is None:
         return ""
     text = f"{status.running} process{'es' * (status.running != 1)} ok"
-    return text + (f", restarting {', '.join(status.restarting)}" if status.restarting else "")
+    return text + (f", away: {', '.join(status.away)}" if status.away else "")
 
 
 def traffic_text(model: LiveModel) -> str:

@@ -23,7 +23,7 @@ from gateway.analysis.quiet import QuietRules, QuietTable
 from gateway.analysis.resumable import ResumableEngine
 from gateway.analysis.rules import Condition, Rule
 from gateway.analysis.states import RuleState
-from gateway.clock import SYSTEM_CLOCK, Clock
+from gateway.clock import NS_PER_S, SYSTEM_CLOCK, Clock
 from gateway.config.model import CanConfig, ReplayConfig, SourceConfig
 from gateway.config.polled import ModbusConfig, ObdConfig
 from gateway.errors import ConfigError, LockHeld, RingClosed, RingTimeout
@@ -86,6 +86,7 @@ class Assembly:
     def __init__(self, plan: Plan, options: Options, clock: Clock = SYSTEM_CLOCK) -> None:
         self.plan = plan
         self._clock = clock
+        self._made_ns = clock.monotonic_ns()
         count = plan.config.analyzers.count
         self.analyzers = [f"analyzer-{number}" for number in range(count)]
         self.outputs = alarm_outputs(plan, options)
@@ -205,12 +206,20 @@ class Assembly:
 
     def health(self) -> Status:
         """Return in a few numbers how the processes are, for whoever draws them."""
-        rows = {spec.name: self.board[spec.name] for spec in self.table}
-        waiting = tuple(name for name, row in rows.items() if row.state is RowState.WAITING)
-        lost = sum(int(row.numbers["lost"]) for row in rows.values())
+        away = tuple(spec.name for spec in self.table if self._is_away(spec))
+        lost = sum(int(self.board[spec.name].numbers["lost"]) for spec in self.table)
         statistics = self.samples.statistics()
         lost += sum(statistics.reader(name).lost for name in self.analyzers)
-        return Status(running=len(rows) - len(waiting), restarting=waiting, lost=lost)
+        return Status(running=len(self.table) - len(away), away=away, lost=lost)
+
+    def _is_away(self, spec: ProcessSpec) -> bool:
+        row = self.board[spec.name]
+        if row.state is RowState.DONE:
+            return False
+        # One that was given up does not say so: its heart has stopped.
+        beat_ns = max(int(row.numbers["heartbeat_ns"]), self._made_ns)
+        silent_ns = self._clock.monotonic_ns() - beat_ns
+        return row.state is RowState.WAITING or silent_ns > spec.heartbeat_timeout_s * NS_PER_S
 
     # The table.
 

@@ -43,7 +43,7 @@ def drive(model, feed, alarm, at):
         if quarter == 40:
             feed((FUEL, 0.0), quality=Quality.INVALID)
         at(quarter / 4)
-    model.status = Status(running=7, restarting=("gps",), lost=12)
+    model.status = Status(running=7, away=("gps",), lost=12)
 
 
 @pytest.mark.usefixtures("drive")
@@ -57,7 +57,7 @@ def test_a_picture_has_the_table_the_warnings_and_the_status(picture):
         "",
         "warnings (1)",
         "rule 1 raised",
-        "7 processes ok, restarting gps | 12 lost | 1 alarm active | 8 samples/s",
+        "7 processes ok, away: gps | 12 lost | 1 alarm active | 8 samples/s",
     ]
 
 

@@ -136,7 +136,7 @@ def test_no_columns_and_no_rows_are_no_text():
         (None, "", ""),
         (Status(running=1), "1 process ok", "0 lost"),
         (Status(running=7, lost=1234), "7 processes ok", "1,234 lost"),
-        (Status(6, ("gps", "can0")), "6 processes ok, restarting gps, can0", "0 lost"),
+        (Status(6, ("gps", "can0")), "6 processes ok, away: gps, can0", "0 lost"),
     ],
 )
 def test_the_status_is_told_in_words(model, status, processes, loss):
