@@ -122,7 +122,7 @@ def test_noise_does_not_keep_the_simulation_from_going_on(slave, mocker):
     # A line at a wrong speed is full of it. Once over the rest of the bytes, from each of them.
     steps = mocker.spy(modbus_slave, "_crc_step")
     slave.hear(bytes(LONGEST_FRAME), 0)
-    assert steps.call_count <= LONGEST_FRAME * (LONGEST_FRAME + 1) // 2
+    assert steps.call_count < LONGEST_FRAME**2
 
 
 def test_requests_for_others_are_not_answered(slave):
