@@ -37,7 +37,7 @@ class Encoder:
         is_fd: Whether its frames are CAN FD frames.
 
     Raises:
-        FieldError: No frame of that bus can carry it.
+        FieldError: No frame of that bus can carry it, or not all of its signals.
     """
 
     def __init__(self, message: Any, fd: bool) -> None:  # noqa: ANN401 - cantools' own class
@@ -50,6 +50,13 @@ class Encoder:
             raise FieldError("message", got, "a message of classic CAN, or fd = true at the source")
         if length not in FD_BYTES:
             raise FieldError("message", f"{name}, of {length} bytes", "one that fits a frame")
+        try:
+            message.refresh(strict=True)
+        except CantoolsError as error:  # it would encode them all the same, into other bits
+            text = str(error).rstrip(".")
+            got = f"{name} ({text[:1].lower()}{text[1:]})"
+            expected = "one whose signals have bits of their own in it"
+            raise FieldError("message", got, expected) from None
         self.can_id = message.frame_id | (CanId.EXTENDED if message.is_extended_frame else 0)
         self._message = message
         self._signals = {signal.name: signal for signal in message.signals}

@@ -26,6 +26,11 @@ BO_ 516 Wide: 12 Gateway
  SG_ LAST : 88|8@1+ (1,0) [0|255] "" Fan
 BO_ 517 Long: 43 Gateway
  SG_ FIRST : 0|8@1+ (1,0) [0|255] "" Fan
+BO_ 518 Twins: 1 Gateway
+ SG_ ELDER : 0|4@1+ (1,0) [0|15] "" Fan
+ SG_ YOUNGER : 2|4@1+ (1,0) [0|15] "" Fan
+BO_ 519 Short: 1 Gateway
+ SG_ TAIL : 4|8@1+ (1,0) [0|255] "" Fan
 SIG_VALTYPE_ 514 F32 : 1;
 SIG_VALTYPE_ 514 F16 : 1;
 VAL_ 256 MODE 0 "off" 1 "on" 2 "auto" ;
