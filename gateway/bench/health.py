@@ -41,7 +41,7 @@ class Health:
         if not self.drops_expected:
             found += self._drops()
         if not self.leaks_expected:
-            links = self._rig.observer.link_descriptors().union(self._rig.sender.descriptors())
+            links = self._rig.observer.link_descriptors() | self._rig.sender.link_descriptors()
             found += Holdings().beyond(self._holdings, links)
         return found
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import threading
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gateway.bench.outcome import plural
@@ -64,6 +64,16 @@ def descriptors() -> dict[int, str]:
         with suppress(FileNotFoundError):  # the descriptor with which the folder is being read
             found[int(entry.name)] = os.readlink(entry)
     return found
+
+
+@contextmanager
+def gathering(gained: set[int]) -> Iterator[None]:
+    """Add to *gained* the descriptors that are opened while the block lasts."""
+    before = descriptors()
+    try:
+        yield
+    finally:
+        gained |= descriptors().keys() - before.keys()
 
 
 def _children() -> set[int]:

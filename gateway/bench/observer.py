@@ -16,7 +16,7 @@ import numpy as np
 from gateway.analysis.engine import Engine
 from gateway.bench.errors import BenchError
 from gateway.bench.history import History
-from gateway.bench.holdings import descriptors
+from gateway.bench.holdings import gathering
 from gateway.bench.tap import BusTap
 from gateway.clock import NS_PER_MS, NS_PER_S, Clock
 from gateway.config.model import CanConfig, Config
@@ -191,11 +191,10 @@ class Observer:
         errors = []
         for number, source in enumerate(self.sources):
             if number not in self._open:
-                before = descriptors()
                 try:
-                    source.__enter__()
+                    with gathering(self._gained):
+                        source.__enter__()
                     self._open[number] = source
-                    self._gained |= descriptors().keys() - before.keys()
                 except LinkError as error:
                     errors.append(str(error))
         self._retry_ns = self._clock.monotonic_ns() + RETRY_NS

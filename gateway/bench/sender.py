@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gateway.bench.errors import BenchError, unknown
+from gateway.bench.holdings import gathering
 from gateway.clock import NS_PER_S, Clock
 from gateway.config.model import CanConfig, Config, FieldError
 from gateway.config.show import one_of
@@ -37,6 +38,7 @@ class Sender:
         self._messages: dict[str, dict[str, Any]] | None = None
         self._encoders: dict[tuple[str, str], Encoder] = {}
         self._writers: dict[tuple[str, int], FrameWriter] = {}
+        self._gained: set[int] = set()
 
     @property
     def sources(self) -> list[str]:
@@ -48,13 +50,17 @@ class Sender:
         found = (writer.fileno() for writer in self._writers.values())
         return [descriptor for descriptor in found if descriptor is not None]
 
+    def link_descriptors(self) -> set[int]:
+        """Return the descriptors that came with the buses since the last `close`."""
+        return self._gained
+
     def poll(self) -> None:
         """Take what the buses give back: a node that takes nothing would hold up the others."""
         for key, writer in list(self._writers.items()):
             try:
                 writer.poll()
             except LinkError:
-                self._writers.pop(key).close()
+                self._leave(key)
 
     def send(
         self, message: str, values: Mapping[str, SignalValue], source: str | None = None
@@ -104,6 +110,7 @@ class Sender:
         for writer in self._writers.values():
             writer.close()
         self._writers.clear()
+        self._gained.clear()
 
     def words(self, source: str, message: str, signal: str) -> dict[str, float]:
         """Return the words that the database has for a signal's values."""
@@ -130,16 +137,21 @@ class Sender:
                 self.poll()
                 select.poll().poll(2)
         except LinkError as error:
-            self._writers.pop((source, can_id), None)
+            self._leave((source, can_id))
             raise BenchError(f"send: {error}") from None
 
     def _writer(self, source: str, can_id: int) -> FrameWriter:
         key = source, can_id
         if key not in self._writers:
             writer = choose_writer(self._sources[source], [can_id])
-            writer.open()
+            with gathering(self._gained):
+                writer.open()
             self._writers[key] = writer
         return self._writers[key]
+
+    def _leave(self, key: tuple[str, int]) -> None:
+        if (writer := self._writers.pop(key, None)) is not None:
+            writer.close()
 
     def _all_messages(self) -> dict[str, dict[str, Any]]:
         if self._messages is None:
