@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
@@ -84,7 +84,7 @@ class Bench:
     def set(self, name: str, value: float) -> None:
         """Set what the bench file calls *name*, until it is released or the test ends."""
         __tracebackhide__ = True
-        self._need_stimulus(name)
+        self._need_named("set", name, self.rig.stimuli)
         stimulus = self.rig.stimulus(name)
         self.touched.stimuli[name] = None
         if stimulus.device:
@@ -94,7 +94,7 @@ class Bench:
     def release(self, name: str) -> None:
         """Let *name* be as if nobody had set it."""
         __tracebackhide__ = True
-        self._need_stimulus(name)
+        self._need_named("set", name, self.rig.stimuli)
         self.timeline.stimulus(self.rig.stimulus(name).release(), f"release {name}")
 
     def send(self, message: str, *, source: str | None = None, **signals: SignalValue) -> None:
@@ -126,6 +126,8 @@ class Bench:
             NoAnswer: None came.
         """
         __tracebackhide__ = True
+        name = to if isinstance(to, str) else ""
+        self._need_named("request", name, self.rig.file.isotp)
         address = self._address(to)
         self.touched.all = True
         within_ns = parse_duration(within) if within else int(address.timeout)
@@ -285,13 +287,15 @@ class Bench:
         __tracebackhide__ = True
         pytest.skip(f"bench {self.name} cannot {capability}: {reason}")
 
-    def _need_stimulus(self, name: str) -> None:
+    def _need_named(self, kind: str, name: str, known: Collection[str]) -> None:
+        """Skip the test where only another bench can do it; a name that none has is a mistake."""
         __tracebackhide__ = True
-        if name in self.rig.stimuli or self.rig.choice.file is None:
-            return
-        # On another bench it may have a meaning; a name that has none on any is a mistake.
-        if name in self.rig.elsewhere:
-            self.skip(f"set {name}", f"{self.rig.file.file.name} does not say how")
+        capability = f"{kind}.{name}" if name else kind
+        reason = self.rig.declines(capability)
+        if not reason and name not in known and capability in self.rig.elsewhere:
+            reason = f"{self.rig.file.file.name} does not say how"
+        if reason:
+            self.skip(f"{kind} {name}".rstrip(), reason)
 
     def _address(self, to: str | tuple[int, int]) -> IsoTpConfig:
         __tracebackhide__ = True

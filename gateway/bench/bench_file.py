@@ -185,6 +185,12 @@ class BenchFile(Section, frozen=True, kw_only=True):
         """Return *path* as the file means it: relative to its own folder."""
         return self.file.parent / Path(path).expanduser()
 
+    def named(self) -> frozenset[str]:
+        """Return what it has names for, as tests may need it: set.NAME and request.NAME."""
+        return frozenset(
+            [*(f"set.{name}" for name in self.set), *(f"request.{name}" for name in self.isotp)]
+        )
+
     def configuration(self) -> Config:
         """Return the sources and rules, as a gateway's configuration.
 

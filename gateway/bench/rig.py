@@ -56,13 +56,13 @@ class Rig:
         file: What it is.
         choice: Which kind of bench was asked for.
         clock: CLOCK_MONOTONIC.
-        elsewhere: What can be set on the default bench.
+        elsewhere: What the default bench has names for, see `BenchFile.named`.
 
     Attributes:
         file: As given.
         choice: As given.
         clock: As given.
-        elsewhere: Names that may mean something on another bench though they do not on this one.
+        elsewhere: As given: what it lacks of these, another bench can do.
         observer: Watches its links; there after `start`, as what follows.
         sender: Sends on them.
         simulator: Runs its simulated devices; None where there are none.
@@ -236,9 +236,9 @@ class Rig:
         They are ``set``, ``set.NAME``, ``send``, ``request``, ``request.NAME``, ``inject``,
         ``inject.KIND``, ``reset``, and the bench file's own.
         """
+        if reason := self.declines(capability):
+            return reason
         kind, _, what = capability.partition(".")
-        if kind in self.file.lacks or capability in self.file.lacks:
-            return f"{self.file.file.name} says that it lacks {capability}"
         if capability in self.file.capabilities:
             return ""
         match kind:
@@ -257,6 +257,12 @@ class Rig:
             case "inject" | "reset":
                 return ""
         return f"it has no {capability}"
+
+    def declines(self, capability: str) -> str:
+        """Return why the bench has not got *capability* if its file says so, "" if it does not."""
+        if {capability, capability.partition(".")[0]}.isdisjoint(self.file.lacks):
+            return ""
+        return f"{self.file.file.name} says that it lacks {capability}"
 
     def stimulus(self, name: str) -> Stimulus:
         """Return what sets *name*.

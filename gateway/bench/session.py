@@ -57,8 +57,8 @@ class Session:
         if self._rig is None:
             choice = self._choice()
             file = self._file(choice, default)
-            known = load_bench_file(default).set if choice.file and default.is_file() else ()
-            rig = Rig(file, choice, SYSTEM_CLOCK, known)
+            other = load_bench_file(default) if choice.file and default.is_file() else None
+            rig = Rig(file, choice, SYSTEM_CLOCK, other.named() if other else ())
             rig.start()
             self._rig = rig
             self.firmware = firmware_versions(rig)

@@ -49,6 +49,19 @@ dbc = ["f1.dbc"]
 """
 
 
+OTHER = """
+gateway = "car.toml"
+scenario = "scenario.toml"
+
+[set]
+fuel = "car.FUEL_LEVEL"
+
+[isotp.gearbox]
+request = 0x7E6
+response = 0x7EE
+"""
+
+
 class Relay:
     """The far end of a serial cable."""
 
@@ -136,6 +149,9 @@ def test_no_such_reset(bench):
 def test_of_the_other_bench(bench):
     bench.set("fuel", 3)
 
+def test_request_of_the_other_bench(bench):
+    bench.request(b"\\x01\\x00", to="gearbox")
+
 def test_of_no_bench(bench):
     bench.set("feul", 3)
 """
@@ -143,8 +159,8 @@ def test_of_no_bench(bench):
 
 def test_stimuli_of_each_kind_and_what_is_skipped(project, pytester, rack, relays):
     (pytester.path / "rack.toml").write_text(rack)
-    result = project(TESTS, "--bench=rack.toml")
-    result.assert_outcomes(passed=6, skipped=2, failed=2)
+    result = project(TESTS, "--bench=rack.toml", bench=OTHER)
+    result.assert_outcomes(passed=6, skipped=3, failed=2)
     result.stdout.fnmatch_lines(
         [
             "bench: rack.toml (rack.toml)",
@@ -152,6 +168,7 @@ def test_stimuli_of_each_kind_and_what_is_skipped(project, pytester, rack, relay
             "*BenchError: set: got 'feul', expected a name of [[]set[]] in rack.toml: *",
             "SKIPPED * bench rack.toml cannot inject.drop: no simulator runs on it",
             "SKIPPED * bench rack.toml cannot set fuel: rack.toml does not say how",
+            "SKIPPED * bench rack.toml cannot request gearbox: rack.toml does not say how",
         ]
     )
     assert relays[0].heard(3) == ["RELAY 1 0", "RELAY 1 1", "RELAY 1 0"]

@@ -100,8 +100,9 @@ def test_what_the_bench_file_lacks_is_skipped_when_it_is_called(project):
     bench = """
         gateway = "car.toml"
         scenario = "scenario.toml"
-        lacks = ["inject", "request"]
+        lacks = ["inject", "request", "set.fuel"]
         capabilities = ["climate-chamber"]
+        set = { fuel = "car.FUEL_LEVEL", heat = "car.ENGINE_TEMP" }
     """
     result = project(
         """
@@ -113,16 +114,27 @@ def test_what_the_bench_file_lacks_is_skipped_when_it_is_called(project):
         @pytest.mark.bench(needs=["request"])
         def test_request(bench): ...
 
+        def test_request_of_ids(bench):
+            bench.request(b"\\x01\\x00", to=(0x7E0, 0x7E8))
+
+        def test_fuel(bench):
+            bench.set("fuel", 3)
+
+        def test_heat(bench):
+            bench.set("heat", 95)
+
         @pytest.mark.bench(needs=["climate-chamber"])
         def test_chamber(bench): ...
         """,
         bench=bench,
     )
-    result.assert_outcomes(passed=1, skipped=2)
+    result.assert_outcomes(passed=2, skipped=4)
     result.stdout.fnmatch_lines(
         [
             "SKIPPED * bench sim cannot inject.drop: bench.toml says that it lacks inject.drop",
             "SKIPPED * bench sim cannot request: bench.toml says that it lacks request",
+            "SKIPPED * bench sim cannot request: bench.toml says that it lacks request",
+            "SKIPPED * bench sim cannot set fuel: bench.toml says that it lacks set.fuel",
         ]
     )
 
