@@ -8,6 +8,7 @@ scenario's devices and the recorder, which acknowledges as any node does.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -54,6 +55,7 @@ class Recording:
         self._rig = Rig(self._schedule)
         self._faults = Faults(self._rig, scenario.scenario.seed)
         self._assembly = Assembly(scenario, self._rig, self)
+        self._files = ExitStack()
         self._ports: list[FilePort] = []
         self._records: list[tuple[str, bytes]] = []
 
@@ -66,18 +68,17 @@ class Recording:
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with (self._folder / CAN_LOG).open("wb") as log:
+            with self._files as files:
+                log = files.enter_context((self._folder / CAN_LOG).open("wb"))
                 return self._run(round(seconds * 1e9), log)
         except OSError as error:
             raise SimError(f"{self._folder}: {error.strerror or error}") from None
-        finally:
-            for port in self._ports:
-                port.close()
 
     def open(self, _device: str, name: str, /, *, flow_control: bool = False) -> FilePort:  # noqa: ARG002
         """See `Wiring`. A file needs no flow control."""
         port = FilePort(self._folder / name, self._schedule)
         self._ports.append(port)
+        self._files.callback(port.close)
         return port
 
     def listen(self, port: Port, place: Place) -> None:

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from firmware_sim.cli import options
 from firmware_sim.cli.control import clear, inject, release, reset, set_, state
 from firmware_sim.cli.record import record
 from firmware_sim.cli.run import bus, run
@@ -43,6 +44,11 @@ def main() -> None:
         _end(error.format_message(), EXIT_INPUT)
     except click.Abort:
         sys.exit(EXIT_FAILED)
+    except OSError as error:
+        # The machine said no: a disk that is full, a folder that may not be written.
+        options.drop_output()
+        place = f"{error.filename}: " if error.filename else ""
+        _end(f"{place}{error.strerror or error}", EXIT_FAILED)
     sys.exit(0)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import click
 
 from firmware_sim import wire
@@ -42,6 +45,13 @@ log_format = click.option(
     show_default=True,
     help="How to print what was started and, at the end, who sent, got and lost how much.",
 )
+
+
+def drop_output() -> None:
+    """Have what Python would still write to standard output at the end go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def check_name(name: str, hint: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import asdict
 from functools import partial
@@ -53,8 +52,7 @@ def dump(
     try:
         node.run(seconds=seconds, ready=partial(_announce, ready_fd))
     except BrokenPipeError:
-        # Whoever read has had enough, as `head` has; what Python would flush at the end is dropped.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        options.drop_output()  # whoever read has had enough, as `head` has
     if node.lost:
         click.echo(f"firmware-sim: dump missed {node.lost} frames of {name}", err=True)
 

@@ -1,3 +1,4 @@
+import subprocess
 import sys
 from pathlib import Path
 
@@ -72,6 +73,21 @@ def test_record_says_what_it_recorded_and_names_what_is_wrong(firmware_sim, tmp_
     assert errors == (
         f"firmware-sim: {scenario}: fault[0].on: got 'rain', expected one of 'wind'\n"
     )
+
+
+def test_an_output_that_cannot_be_written_is_told_in_one_line(tmp_path):
+    scenario = tmp_path / "scenario.toml"
+    scenario.write_text("")
+    command = ("record", scenario, "--seconds", "1", "--out", tmp_path / "out")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "firmware_sim", *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.stderr == "firmware-sim: No space left on device\n"
+    assert done.returncode == 3
 
 
 def test_help_says_what_there_is_and_version_which_it_is(firmware_sim):

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from firmware_sim.errors import SimError
 from firmware_sim.recording import Recording
 from firmware_sim.scenario import load_scenario
 
@@ -314,6 +315,14 @@ def test_a_slow_sensor_follows_with_its_time_constant(sentences):
     got = winds(sentences(text, 1.25))
     # 10 times 1 - exp(-t), from the moment at which it was 20.
     assert got == pytest.approx([20.0, 20.0, 21.8, 23.3, 24.5, 25.5, 26.3], abs=0.06)
+
+
+@pytest.mark.parametrize("name", ["can.log", "wind.nmea"])
+def test_a_disk_that_is_full_is_told_with_the_folder(record, tmp_path, name):
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / name).symlink_to("/dev/full")
+    with pytest.raises(SimError, match=r"/0: No space left on device$"):
+        record(LOAD + WIND, 1.0)
 
 
 def test_a_port_that_is_unplugged_says_nothing(sentences):
