@@ -10,7 +10,7 @@ import pytest
 
 from gateway.bench.alarms import Alarms
 from gateway.bench.bench_file import IsoTpConfig
-from gateway.bench.errors import NoAnswer, unknown
+from gateway.bench.errors import BenchError, NoAnswer, unknown
 from gateway.bench.health import Health
 from gateway.bench.looking import Looker
 from gateway.bench.outcome import Latency, Outcome, Rate
@@ -18,6 +18,7 @@ from gateway.bench.request import ask
 from gateway.bench.rig import Rig, Touched
 from gateway.bench.timeline import Timeline
 from gateway.clock import parse_duration
+from gateway.config.model import FieldError
 from gateway.config.values import SignalValue
 
 
@@ -300,7 +301,12 @@ class Bench:
     def _address(self, to: str | tuple[int, int]) -> IsoTpConfig:
         __tracebackhide__ = True
         if not isinstance(to, str):
-            return IsoTpConfig(request=to[0], response=to[1])
+            try:
+                return IsoTpConfig(request=to[0], response=to[1])
+            except FieldError as error:
+                raise BenchError(
+                    f"request: to: got {error.got}, expected {error.expected}"
+                ) from None
         found = self.rig.file.isotp.get(to)
         if found is None:
             raise unknown("request: to", to, "two ids or a name of [isotp]", self.rig.file.isotp)

@@ -240,12 +240,13 @@ def _document(path: Path) -> dict[str, Any]:
         raise ConfigError(path, "", "lists in lists in lists ...", "TOML") from None
     except ValueError as error:  # not UTF-8, or not TOML
         raise ConfigError(path, "", "text that is not TOML", f"TOML ({error})") from None
-    stimuli = document.get("set")
-    if isinstance(stimuli, dict):
-        document["set"] = {
-            name: {"input": value} if isinstance(value, str) else value
-            for name, value in stimuli.items()
-        }
+    for key in ("set", "reset"):
+        stimuli = document.get(key)
+        if isinstance(stimuli, dict):
+            document[key] = {
+                name: {"input": value} if isinstance(value, str) else value
+                for name, value in stimuli.items()
+            }
     return document
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -161,7 +161,7 @@ def _panel(trace: Trace, axis: _Axis, top: float) -> list[str]:
     return parts
 
 
-def _line(trace: Trace, axis: _Axis, y: object) -> str:
+def _line(trace: Trace, axis: _Axis, y: Callable[[float], float]) -> str:
     """Return the path of the values: steps, no more than two for each point across."""
     points: dict[int, list[float]] = {}
     for t_ns, value in zip(trace.t_ns.tolist(), trace.values.tolist(), strict=True):
@@ -170,7 +170,7 @@ def _line(trace: Trace, axis: _Axis, y: object) -> str:
     for x, values in points.items():
         shown = (values[0], min(values), max(values), values[-1])
         for value in dict.fromkeys(shown) if len(values) > 1 else values:
-            at = y(value)  # type: ignore[operator]
+            at = y(value)
             path += f"H{x / 2:.1f}V{at:.1f}" if path else f"M{x / 2:.1f} {at:.1f}"
     return f"{path}H{WIDTH - RIGHT}"
 

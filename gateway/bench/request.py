@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from gateway.bench.bench_file import IsoTpConfig
 from gateway.bench.errors import BenchError, NoAnswer, unknown
 from gateway.bench.history import History
@@ -24,8 +22,9 @@ LONGEST_PAUSE_NS = 5_000_000
 """A transfer goes on after this at the latest, with what its own times ask for."""
 
 _SHORT = 0x7FF
-_NEGATIVE, _PENDING = 0x7F, 0x78
-_MISSING = "can-isotp is not installed: pip install 'embedded-gateway[isotp]'"
+NEGATIVE = 0x7F
+"""An answer that begins with it refuses the request (ISO 14229-1)."""
+_PENDING = 0x78
 
 
 def ask(
@@ -94,7 +93,7 @@ def ask(
 
 def _is_pending(answer: bytes | bytearray) -> bool:
     """Tell whether an answer only says that the answer itself comes later (ISO 14229-1)."""
-    return len(answer) == 3 and answer[0] == _NEGATIVE and answer[2] == _PENDING
+    return len(answer) == 3 and answer[0] == NEGATIVE and answer[2] == _PENDING
 
 
 class _Incoming:
@@ -102,7 +101,7 @@ class _Incoming:
 
     def __init__(self, frames: History, can_id: int, channel: int, since_ns: int) -> None:
         self._frames = frames
-        self._can_id = np.uint32(can_id)
+        self._can_id = can_id
         self._channel = channel
         self._since_ns = since_ns
         self._cursor = frames.end
@@ -110,22 +109,19 @@ class _Incoming:
 
     def next(self, _timeout: float) -> isotp.CanMessage | None:
         """Return the next frame, None if none has come."""
-        import isotp  # noqa: PLC0415 - see `request`
+        import isotp  # noqa: PLC0415 - see `ask`
 
         for batch in self._frames.batches(self._cursor):
-            mine = (batch["can_id"] == np.uint32(self._can_id)) & (
-                batch["channel"] == self._channel
-            )
+            mine = (batch["can_id"] == self._can_id) & (batch["channel"] == self._channel)
             for frame in batch[mine & (batch["t_ns"] >= self._since_ns)]:
                 self._waiting.append(frame["data"][: frame["len"]].tobytes())
         self._cursor = self._frames.end
         if not self._waiting:
             return None
         data = self._waiting.pop(0)
-        bare = int(self._can_id) & 0x1FFFFFFF
         return isotp.CanMessage(
-            arbitration_id=bare,
+            arbitration_id=self._can_id & 0x1FFFFFFF,
             dlc=len(data),
             data=data,
-            extended_id=bool(int(self._can_id) & CanId.EXTENDED),
+            extended_id=bool(self._can_id & CanId.EXTENDED),
         )

@@ -43,5 +43,4 @@ class Timeline:
 
     def for_window(self, now_ns: int) -> int:
         """Return what ``during`` counts from."""
-        mark_ns = now_ns if self.mark_ns is None else self.mark_ns
-        return max(mark_ns, self.fulfilled_ns) if self.mark_ns is not None else mark_ns
+        return now_ns if self.mark_ns is None else max(self.mark_ns, self.fulfilled_ns)

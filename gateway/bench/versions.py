@@ -9,7 +9,7 @@ from importlib.metadata import version
 from gateway.bench.bench_file import BenchFile, IsoTpConfig, can_sources
 from gateway.bench.choice import Choice
 from gateway.bench.errors import NoAnswer
-from gateway.bench.request import ask
+from gateway.bench.request import NEGATIVE, ask
 from gateway.bench.rig import Rig
 from gateway.clock import NS_PER_S
 from gateway.config.model import Config
@@ -20,21 +20,17 @@ TRIES_NS = (NS_PER_S // 2, 2 * NS_PER_S)
 
 def versions(choice: Choice, file: BenchFile, config: Config) -> list[str]:
     """Return lines for the head of the report. Opens no link."""
-    lines = [f"bench: {choice.name} ({file.file.name}{_scenario(choice, file)})"]
-    lines.append(
+    files = ", ".join(filter(None, [file.file.name, file.scenario]))
+    lines = [
+        f"bench: {choice.name} ({files})",
         f"bench: Linux {platform.release()}, python-can {version('python-can')}, "
-        f"embedded-gateway {version('embedded-gateway')}"
-    )
+        f"embedded-gateway {version('embedded-gateway')}",
+    ]
     for source in can_sources(config):
         for path in source.dbc:
             digest = hashlib.sha256(config.resolve(path).read_bytes()).hexdigest()
             lines.append(f"bench: {source.name}: {path} sha256 {digest[:16]}")
     return lines
-
-
-def _scenario(choice: Choice, file: BenchFile) -> str:
-    simulated = choice.file is None or file.bridge or file.scenario
-    return f", {file.scenario}" if simulated and file.scenario else ""
 
 
 def firmware_versions(rig: Rig) -> list[str]:
@@ -54,11 +50,13 @@ def _version(rig: Rig, address: IsoTpConfig, asked: bytes) -> str:
         except NoAnswer as error:
             said = str(error)
         else:
+            if answer[0] == NEGATIVE:
+                return f"does not tell its version: answered {answer.hex(' ')}"
             return f"firmware {_text(answer[len(asked) :])}"
     return said
 
 
 def _text(answer: bytes) -> str:
     """Return an answer's text, or its bytes where it is none."""
-    letters = "".join(chr(byte) for byte in answer if 32 < byte < 127 or byte == ord(" ")).strip()
+    letters = "".join(chr(byte) for byte in answer if ord(" ") <= byte <= ord("~")).strip()
     return letters if len(letters) >= len(answer.strip(b"\0")) - 1 > 0 else answer.hex(" ")

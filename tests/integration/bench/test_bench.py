@@ -172,6 +172,10 @@ def test_reset_is_seen_on_the_bus(bench):
         (lambda b: b.rate("can7.EngineStatus"), "rate: got 'can7.E.*; close: can0.EngineStatus"),
         (lambda b: b.alarms.raised("hot"), "alarms: got 'hot', expected .* a rule: engine_hot or"),
         (lambda b: b.request(b"\x01", to="gearbox"), "to: got 'gearbox', expected .*: engine"),
+        (
+            lambda b: b.request(b"1", to=(0x7E0, 0x18DAF110)),
+            "to: got 0x18daf110, expected an id as",
+        ),
         (lambda b: b.request(b"", to="engine"), "request: got 0 bytes, expected 1 to 4095"),
         (lambda b: b.send("EcuCommand", source="x"), "send: source: got 'x', expected .*: can0"),
         (lambda b: b.request(b"1", to="engine", source="x"), "source: got 'x', expected .*: can0"),

@@ -266,6 +266,10 @@ def test_the_head_asks_the_firmware_for_its_version(project):
         request = 0x7E0
         response = 0x7E8
         version = "09 04"
+        [isotp.refusing]
+        request = 0x7E0
+        response = 0x7E8
+        version = "22 F1 95"
         [isotp.gearbox]
         request = 0x7E6
         response = 0x7EE
@@ -276,6 +280,7 @@ def test_the_head_asks_the_firmware_for_its_version(project):
     result.stdout.fnmatch_lines(
         [
             "bench: engine: firmware EngineEcu 1.2",
+            "bench: refusing: does not tell its version: answered 7f 22 11",
             "bench: gearbox: no answer to 09 04 (7E6 > 7EE) within 2 s",
         ]
     )

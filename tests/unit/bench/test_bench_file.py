@@ -36,7 +36,11 @@ scenario = "scenario.toml"
 
 [set]
 "engine.coolant_temp" = "car.ENGINE_TEMP"
+
+[reset]
+"lap" = "car.LAP"
 """)
+    assert bench.reset["lap"].input == "car.LAP"
     assert bench.set["engine.coolant_temp"].input == "car.ENGINE_TEMP"
     assert [source.channel for source in bench.configuration().source] == ["can0"]
 
