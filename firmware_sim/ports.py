@@ -40,8 +40,9 @@ class PtyPort:
         flow_control: Whether to wait for the reader rather than drop.
 
     Attributes:
-        written: Bytes handed to the pty.
-        dropped: Of those, the bytes that nobody read in time; and those sent while unplugged.
+        written: Bytes sent to the other end.
+        dropped: Of those, the bytes that nobody read in time, or before it was unplugged; and
+            those sent while it was.
         tap: Gets what is written in place of the line; a fault hands on what is left by `transmit`.
         hears: What a fault makes of what the other end has written.
     """
@@ -141,7 +142,7 @@ class PtyPort:
         with contextlib.suppress(OSError):
             if os.readlink(self.path) == self._device:
                 self.path.unlink()
-        self.dropped += len(self._backlog)
+        self.dropped += len(self._backlog) + self._waiting()
         self._backlog.clear()
         self._unwatch()
         self._close()
@@ -165,8 +166,8 @@ class PtyPort:
 
     def transmit(self, data: bytes) -> None:
         """Send *data* whatever faults there are."""
+        self.written += len(data)
         if not self.plugged:
-            self.written += len(data)
             self.dropped += len(data)
         elif self.flow_control:
             self._backlog += data
@@ -183,7 +184,6 @@ class PtyPort:
             except (BlockingIOError, InterruptedError):
                 return
             del self._backlog[:size]
-            self.written += size
 
     def _overrun(self, data: bytes) -> None:
         if self._unread + len(data) > UNREAD_BYTES:
@@ -193,14 +193,11 @@ class PtyPort:
         except (BlockingIOError, InterruptedError):
             size = 0  # the kernel is too busy to move bytes across at all
         self._unread += size
-        self.written += len(data)
         self.dropped += len(data) - size
 
     def _make_room(self, size: int) -> None:
         # Asked only when there might be no room: others can only have read, and made some.
-        unread = array.array("i", [0])
-        fcntl.ioctl(self._slave, termios.FIONREAD, unread)
-        self._unread = unread[0]
+        self._unread = self._waiting()
         excess = self._unread + size - UNREAD_BYTES
         if excess > 0:
             # The oldest bytes are taken out by reading them at the other end ourselves: exactly
@@ -209,6 +206,12 @@ class PtyPort:
                 taken = len(os.read(self._slave, excess))
                 self._unread -= taken
                 self.dropped += taken
+
+    def _waiting(self) -> int:
+        """Return how many bytes wait in the kernel for the other end to read them."""
+        unread = array.array("i", [0])
+        fcntl.ioctl(self._slave, termios.FIONREAD, unread)
+        return unread[0]
 
     def _rewatch(self) -> None:
         if self._watch and self._watch.events and self.plugged:

@@ -123,6 +123,7 @@ class Schedule:
         self._sequence = itertools.count()
         self._heap: list[_Entry] = []
         self._carriers: list[Carrier] = []
+        self._stopped = False
 
     def add(
         self,
@@ -171,7 +172,11 @@ class Schedule:
         self.start_ns = self._clock_ns()
 
     def stop(self) -> None:
-        """Let no device do anything any more; what is under way on a bus still arrives."""
+        """Let no device do anything any more, whatever it hears.
+
+        What is under way on a bus still arrives.
+        """
+        self._stopped = True
         self._heap.clear()
 
     def monotonic_ns(self) -> int:
@@ -280,4 +285,5 @@ class Schedule:
     def _push(
         self, due_ns: int, order: int, place: Place | None, what: bytes | Action | None
     ) -> None:
-        heapq.heappush(self._heap, (due_ns, order, next(self._sequence), place, what))
+        if not self._stopped:
+            heapq.heappush(self._heap, (due_ns, order, next(self._sequence), place, what))

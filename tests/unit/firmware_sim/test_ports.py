@@ -203,6 +203,25 @@ def test_with_flow_control_the_port_holds_bytes_back_and_drops_none(path):
         assert (port.written, port.dropped) == (len(sent), 0)
 
 
+def test_what_nobody_has_read_when_it_is_unplugged_is_dropped_and_counted(path):
+    with PtyPort(path) as port:
+        fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        port.write(bytes(2_000))
+        let_the_kernel_move(port, fd)
+        read_exactly(fd, 500)
+        port.unplug()
+        os.close(fd)
+    assert (port.written, port.dropped) == (2_000, 1_500)
+
+
+def test_with_flow_control_no_more_is_dropped_than_was_written(path):
+    with PtyPort(path, flow_control=True) as port:
+        while not port.held:
+            port.write(bytes(1_024))
+        waiting = port.backlog
+    assert port.written >= port.dropped >= waiting
+
+
 def test_nothing_is_left_open(path):
     before = set(Path("/proc/self/fd").iterdir())
     with PtyPort(path):

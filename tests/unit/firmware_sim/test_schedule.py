@@ -245,6 +245,18 @@ def test_after_the_end_no_device_steps():
     assert tray.got == [(0, 0)]
 
 
+def test_after_the_end_no_device_answers_what_still_arrives():
+    schedule, _ = started(0)
+    tray = Tray()
+    place = schedule.add(Answerer(5), tray)
+    schedule.start()
+    schedule.stop()
+    schedule.hear(place, b"7", 10)
+    schedule._tell(place, b"8", 20)  # as a bus does with what has just crossed it
+    assert schedule.run_to(100) is None
+    assert tray.got == []
+
+
 def test_a_device_that_will_never_send_again_leaves_nothing_due():
     class Once(Ticker):
         def step(self, now_ns):
