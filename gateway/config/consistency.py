@@ -13,7 +13,6 @@ from gateway.config.model import (
     Config,
     ReplayConfig,
     RuleConfig,
-    SerialConfig,
     SourceConfig,
     TransmitConfig,
     key_of,
@@ -148,8 +147,6 @@ def _named_files(source: SourceConfig) -> Iterator[tuple[str, str, str]]:
                 yield field, path, "a recording"
             for channel, paths in source.channels.items():
                 yield from _databases(f"channels.{as_key(channel)}", paths)
-        case SerialConfig():
-            return
 
 
 def _databases(field: str, paths: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:

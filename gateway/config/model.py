@@ -15,7 +15,7 @@ from msgspec import Meta, field
 from gateway.clock import NS_PER_MS, NS_PER_S
 from gateway.config.polled import ModbusConfig, ObdConfig
 from gateway.config.reading import Number, Reading
-from gateway.config.section import Section, refuse_twins
+from gateway.config.section import Section, refuse_own_keys, refuse_twins
 from gateway.config.show import as_toml, one_of
 from gateway.config.values import (
     BitRate,
@@ -121,13 +121,7 @@ class CanConfig(Section, frozen=True, kw_only=True, tag="can", tag_field="type")
     options: dict[str, str | int | float | bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for key in ("interface", "channel", "bitrate", "fd"):
-            if key in self.options:
-                raise FieldError(
-                    f"options.{key}",
-                    as_toml(self.options[key]),
-                    f"{key} to be a key of the source itself",
-                )
+        refuse_own_keys(self.options, ("interface", "channel", "bitrate", "fd"))
 
 
 class FieldConfig(Reading, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from msgspec import Meta, field
 from gateway.clock import NS_PER_MS, NS_PER_S
 from gateway.config.obd_values import OBD_NAMES
 from gateway.config.reading import Number, Reading
-from gateway.config.section import Section, refuse_twins
+from gateway.config.section import Section, refuse_own_keys, refuse_twins
 from gateway.config.show import as_toml
 from gateway.config.values import BitRate, Duration, FieldError, Name, Text
 
@@ -192,6 +192,7 @@ class ObdConfig(Section, frozen=True, kw_only=True, tag="obd", tag_field="type")
     def __post_init__(self) -> None:
         _check_every(self.every)
         _check_timeout(self.timeout)
+        refuse_own_keys(self.options, ("interface", "channel", "bitrate"))
         for number, name in enumerate(self.values, start=1):
             if name not in OBD_NAMES:
                 raise FieldError(

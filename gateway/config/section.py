@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -25,3 +25,15 @@ def refuse_twins(key: str, part: str, values: Iterable[object]) -> None:
         if value in seen:
             raise FieldError(key, f"two with {part} = {as_toml(value)}", "no two alike")
         seen.add(value)
+
+
+def refuse_own_keys(options: Mapping[str, object], keys: Iterable[str]) -> None:
+    """Refuse *options*, meant for a driver, that the table has as *keys* of its own.
+
+    Raises:
+        FieldError: One of them is among the keys.
+    """
+    for key in keys:
+        if key in options:
+            expected = f"{key} to be a key of the source itself"
+            raise FieldError(f"options.{key}", as_toml(options[key]), expected)

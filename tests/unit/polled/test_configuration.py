@@ -110,6 +110,12 @@ def test_a_device_without_registers(first_error):
             'source "car".request_id: got 536870912, expected an integer from 0 to 536870911',
         ),
         (
+            "options = { channel = 'can1' }",
+            "",
+            "source \"car\".options.channel: got 'can1', expected channel to be a key of the source"
+            " itself",
+        ),
+        (
             "",
             "at = -1",
             'source "car".requests "battery".fields "voltage".at: got -1, expected an integer '
