@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from firmware_sim.bus import ErrorState, Line, Node
 from firmware_sim.faults.effect import Context
 from firmware_sim.faults.kinds import Corrupt
 from firmware_sim.outlets import BusLine
 
-Act = Callable[[Line, Node, bool, int], None]
-"""Puts a fault on a node of a line, or takes it back, at CLOCK_MONOTONIC."""
+Act = Callable[[Line, Sequence[Node], bool, int], None]
+"""Puts a fault on nodes of a line, or takes it back, at CLOCK_MONOTONIC."""
 
 
 class LineEffect:
@@ -57,37 +57,40 @@ class LineEffect:
     def _all(self, *, begins: bool) -> None:
         line = self._line.bus.line
         assert line is not None  # noqa: S101 - refused without
-        for node in self._nodes:
-            self._act(line, node, begins, self._context.rig.schedule.monotonic_ns())
+        self._act(line, self._nodes, begins, self._context.rig.schedule.monotonic_ns())
         self._line.touched = True
 
 
-def short(line: Line, _node: Node, begins: bool, now_ns: int) -> None:
-    """Short the line."""
+def short(line: Line, _nodes: Sequence[Node], begins: bool, now_ns: int) -> None:
+    """Short the line, whoever is on it."""
     line.short(begins, now_ns)
 
 
-def bus_off(line: Line, node: Node, begins: bool, now_ns: int) -> None:
-    """Hold a node bus-off."""
-    line.force(node, ErrorState.BUS_OFF if begins else None, now_ns)
+def bus_off(line: Line, nodes: Sequence[Node], begins: bool, now_ns: int) -> None:
+    """Hold nodes bus-off."""
+    for node in nodes:
+        line.force(node, ErrorState.BUS_OFF if begins else None, now_ns)
 
 
-def error_passive(line: Line, node: Node, begins: bool, now_ns: int) -> None:
-    """Hold a node error-passive."""
-    line.force(node, ErrorState.PASSIVE if begins else None, now_ns)
+def error_passive(line: Line, nodes: Sequence[Node], begins: bool, now_ns: int) -> None:
+    """Hold nodes error-passive."""
+    for node in nodes:
+        line.force(node, ErrorState.PASSIVE if begins else None, now_ns)
 
 
-def no_ack(line: Line, node: Node, begins: bool, now_ns: int) -> None:
-    """Keep a node from acknowledging."""
-    line.mute(node, begins, now_ns)
+def no_ack(line: Line, nodes: Sequence[Node], begins: bool, now_ns: int) -> None:
+    """Keep nodes from acknowledging."""
+    for node in nodes:
+        line.mute(node, begins, now_ns)
 
 
 def destroy(context: Context) -> LineEffect:
     """Destroy a share of the transmissions of nodes on the wire."""
     rate = context.spec.rate if isinstance(context.spec, Corrupt) else 1.0
 
-    def act(line: Line, node: Node, begins: bool, now_ns: int) -> None:
-        line.corrupt(node, rate if begins else 0.0, now_ns)
+    def act(line: Line, nodes: Sequence[Node], begins: bool, now_ns: int) -> None:
+        for node in nodes:
+            line.corrupt(node, rate if begins else 0.0, now_ns)
 
     return LineEffect(context, act)
 
@@ -95,8 +98,9 @@ def destroy(context: Context) -> LineEffect:
 def mute_and_destroy(context: Context) -> LineEffect:
     """Have nodes send at a wrong speed: each of their frames is an error to the others."""
 
-    def act(line: Line, node: Node, begins: bool, now_ns: int) -> None:
-        line.corrupt(node, 1.0 if begins else 0.0, now_ns)
-        line.mute(node, begins, now_ns)
+    def act(line: Line, nodes: Sequence[Node], begins: bool, now_ns: int) -> None:
+        for node in nodes:
+            line.corrupt(node, 1.0 if begins else 0.0, now_ns)
+            line.mute(node, begins, now_ns)
 
     return LineEffect(context, act)

@@ -8,12 +8,14 @@ import sys
 
 import pytest
 
+from firmware_sim import wire
+from firmware_sim.bus import Bus, Node
 from firmware_sim.control import ControlServer
 from firmware_sim.devices.inputs import Inputs
 from firmware_sim.devices.wind import Wind
 from firmware_sim.errors import SimError
 from firmware_sim.faults.faults import Faults
-from firmware_sim.outlets import NoOutlet
+from firmware_sim.outlets import BusLine, NoOutlet
 from firmware_sim.rig import Member, Rig
 from firmware_sim.schedule import Schedule
 
@@ -126,6 +128,19 @@ def test_a_fault_that_is_cleared_is_no_longer_waited_for(rig, obey):
     assert len(place.after) == 1
     assert obey(b'{"do": "clear"}')["ok"]
     assert not place.after
+
+
+def test_a_line_is_shorted_for_those_that_join_it_later(rig, obey):
+    bus = Bus("can0", bit_rate=500_000)
+    rig.lines["can0"] = BusLine(bus)
+    assert obey(b'{"do": "inject", "fault": {"kind": "short_line", "on": "can0"}}')["ok"]
+    early, late = Node("early"), Node("late")
+    bus.join(early)
+    bus.join(late)
+    bus.offer(early, wire.pack_frame(0x123), 0)
+    bus.advance(1_000_000_000)
+    assert not late.queue
+    assert obey(b'{"do": "clear"}')["effects"] == bus.errors > 0
 
 
 def test_what_a_fault_makes_of_an_input_is_finite(rig, obey):
