@@ -8,7 +8,7 @@ from gateway.counters import Counters
 from gateway.errors import RecordingError
 from gateway.sources.recordings.base import Recording
 from gateway.sources.recordings.candump import CandumpLog
-from gateway.sources.recordings.library import SUFFIXES, LibraryRecording
+from gateway.sources.recordings.library import SUFFIXES, LibraryRecording, kind_of
 from gateway.sources.recordings.screen import CandumpScreen
 from gateway.sources.recordings.sentences import SentenceRecording
 from gateway.sources.recordings.text import first_lines
@@ -58,13 +58,13 @@ def holds_sentences(path: Path) -> bool:
     Raises:
         RecordingError: It cannot be read.
     """
-    if _suffix(path) in SUFFIXES:
+    if kind_of(path) in SUFFIXES:
         return False
     return any(map(SentenceRecording.recognises, first_lines(path)))
 
 
 def _recording(path: Path) -> Recording:
-    if _suffix(path) in SUFFIXES:
+    if kind_of(path) in SUFFIXES:
         return LibraryRecording(path)
     lines = first_lines(path)
     for line in lines:
@@ -73,11 +73,6 @@ def _recording(path: Path) -> Recording:
         if CandumpScreen.recognises(line):
             return CandumpScreen(path)
     raise _unknown(path, lines, _CAN_EXPECTED)
-
-
-def _suffix(path: Path) -> str:
-    suffix = path.suffix.lower()
-    return path.with_suffix("").suffix.lower() if suffix == ".gz" else suffix
 
 
 def _unknown(path: Path, lines: list[bytes], expected: str) -> RecordingError:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 import can
 
@@ -23,6 +24,11 @@ from gateway.sources.recordings.text import open_file
 
 SUFFIXES = frozenset({".asc", ".blf", ".trc", ".csv", ".db", ".mf4"})
 
+_TEXT: dict[str, Callable[[TextIO], can.io.generic.MessageReader]] = {
+    ".asc": can.ASCReader,
+    ".csv": can.CSVReader,
+    ".trc": can.TRCReader,
+}
 _CHUNK = 4096
 _BLF_HEADER = 144
 _NS_EXACT_BELOW_S = 1 << 22
@@ -125,12 +131,27 @@ class LibraryRecording(Recording):
         return False
 
 
+def kind_of(path: Path) -> str:
+    """Return the suffix that tells the format of *path*: in lower case, and not ".gz"."""
+    suffix = path.suffix.lower()
+    return path.with_suffix("").suffix.lower() if suffix == ".gz" else suffix
+
+
 def _reader(path: Path) -> can.io.generic.MessageReader:
-    if not path.name.lower().endswith((".blf", ".blf.gz")):
-        reader: can.io.generic.MessageReader = can.LogReader(str(path))
-        return reader
+    kind = kind_of(path)
     packed = path.suffix.lower() == ".gz"
-    return BlfReader(cast("BinaryIO", gzip.open(path)) if packed else path)
+    if kind == ".blf":
+        return BlfReader(cast("BinaryIO", gzip.open(path)) if packed else path)
+    if kind in _TEXT:
+        # A frame is ASCII; comments, and paths in headers, are in the code page of their writer.
+        file = gzip.GzipFile(path) if packed else open_file(path)
+        text = io.TextIOWrapper(file, "utf-8-sig", "replace")
+        try:
+            return _TEXT[kind](text)
+        except Exception:
+            text.close()
+            raise
+    return can.LogReader(str(path))
 
 
 def to_ns(seconds: float) -> int:

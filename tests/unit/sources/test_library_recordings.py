@@ -131,6 +131,38 @@ def test_what_precedes_a_cut_in_a_blf_is_delivered_and_the_cut_told(written, fra
     )
 
 
+CODE_PAGES = {
+    ".asc": """\
+date Sat Sep 30 15:06:13.191 2017
+base hex  timestamps absolute
+// Prüfstand Süd
+   0.000000 Start of measurement
+   0.015991 1  123             Rx   d 2 01 02
+""",
+    ".trc": """\
+;$FILEVERSION=1.1
+;$STARTTIME=43008.920986006946
+;   C:\\Users\\Jürgen\\drive.trc
+     1)         0.1  Rx         0123  2  01 02
+""",
+    ".csv": """\
+timestamp,arbitration_id,extended,remote,error,dlc,data,Größe
+0.0,0x123,0,0,0,2,AQI=
+""",
+}
+
+
+@pytest.mark.parametrize("suffix", CODE_PAGES)
+@pytest.mark.parametrize("code_page", ["utf-8", "utf-8-sig", "cp1252"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
+def test_what_is_no_frame_may_be_in_any_code_page(write, frames_in, suffix, code_page, pack):
+    name = f"drive{suffix}" if pack is bytes else f"drive{suffix}.gz"
+    path = write(name, pack(CODE_PAGES[suffix].encode(code_page)))
+    frames, counters = frames_in(open_recording(path))
+    assert (frames["can_id"].tolist(), frames["len"].tolist()) == ([0x123], [2])
+    assert counters == Counters()
+
+
 def test_a_blf_that_was_packed_lacks_nothing(written, frames_in, folder):
     packed = folder / "drive.blf.gz"
     packed.write_bytes(gzip.compress(written(".blf").read_bytes()))
