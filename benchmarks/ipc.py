@@ -25,25 +25,40 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
-from _ipc_channels import (
-    CHANNELS,
-    Channel,
-    FasterFifo,
-    GatewayRing,
-    Iceoryx2,
-    Memcpy,
-    OsPipe,
-    Queue,
-)
+from _ipc_channel import Channel
+from _ipc_memcpy import Memcpy
+from _ipc_packages import FasterFifo, FasterFifoMany, Iceoryx2, Zmq
 from _ipc_primitives import operations, wake_ups
+from _ipc_ring import GatewayRing, PartitionedRing, StrictRing, TwoPhaseRing
+from _ipc_stdlib import ConnectionPipe, LockedArray, ManagerQueue, OsPipe, Queue
 from rich.console import Console
 from rich.table import Table
 
 from gateway.ring import Event, StartGate
 
+CHANNELS: tuple[type[Channel], ...] = (
+    Memcpy,
+    GatewayRing,
+    TwoPhaseRing,
+    StrictRing,
+    PartitionedRing,
+    OsPipe,
+    Iceoryx2,
+    FasterFifo,
+    FasterFifoMany,
+    Zmq,
+    ConnectionPipe,
+    LockedArray,
+    Queue,
+    ManagerQueue,
+)
+"""In the order of the table."""
+
 TOPOLOGIES = ((1, 1), (4, 2))
 SIZES = (1, 64, 1024)
 HANG_S = 60
+LOOK_NS = 100_000_000
+"""How often it is looked whether a process that is still to arrive has ended."""
 
 Case = tuple[type[Channel], int, int, int]
 
@@ -82,14 +97,16 @@ def run(kind: type[Channel], producers: int, consumers: int, size: int, records:
         counts[consumer] = count
         channel.leave()
 
-    # Consumers first: some of the contestants bind there what producers connect to.
-    receiving = [fork(partial(consume, index)) for index in range(consumers)]
-    await_arrivals(gate, consumers)
-    sending = [fork(partial(produce, index)) for index in range(producers)]
-    await_arrivals(gate, consumers + producers)
-    began = time.monotonic_ns()
-    gate.open()
+    receiving: list[int] = []
+    sending: list[int] = []
     try:
+        # Consumers first: some of the contestants bind there what producers connect to.
+        receiving += [fork(partial(consume, index)) for index in range(consumers)]
+        await_arrivals(gate, receiving)
+        sending += [fork(partial(produce, index)) for index in range(producers)]
+        await_arrivals(gate, receiving + sending)
+        began = time.monotonic_ns()
+        gate.open()
         if channel.is_shared:
             join(sending)
             channel.send_ends()
@@ -123,10 +140,12 @@ def fork(work: Callable[[], None]) -> int:
         os._exit(1)
 
 
-def await_arrivals(gate: StartGate, count: int) -> None:
-    """Wait until *count* processes in all stand at the gate."""
-    while gate.arrived(None) < count:
-        pass
+def await_arrivals(gate: StartGate, pids: list[int]) -> None:
+    """Wait until all these processes stand at the gate; one that cannot get there has ended."""
+    while gate.arrived(LOOK_NS) < len(pids):
+        for pid in pids:
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                raise RuntimeError("a process ended before it began")
 
 
 def join(pids: list[int]) -> None:
