@@ -80,7 +80,10 @@ class LiveScreen:
 
     def __enter__(self) -> Self:
         """Hide the cursor and take the lines below it."""
-        self._live.start()
+        try:
+            self._live.start()
+        except OSError:
+            self._gone = True
         return self
 
     def __exit__(

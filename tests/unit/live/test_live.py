@@ -99,6 +99,14 @@ def test_a_terminal_that_has_gone_does_not_stop_the_gateway(screen, terminal, mo
         assert write.call_count == 1
 
 
+def test_nor_does_one_that_had_gone_before_the_view_began(screen, terminal, mocker):
+    write = mocker.patch.object(terminal, "write", side_effect=OSError(5, "Input/output error"))
+    with screen:
+        before = write.call_count
+        screen.update(0)
+        assert write.call_count == before
+
+
 @pytest.fixture
 def out():
     return io.StringIO()
