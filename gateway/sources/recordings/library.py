@@ -67,7 +67,7 @@ class LibraryRecording(Recording):
         reader = self._open()
         self._file = getattr(reader, "file", None)
         start_ns = _take_start_ns(reader)
-        messages = iter(reader)
+        messages = _messages(reader)
         count = 0
         try:
             going = True
@@ -152,6 +152,22 @@ def _reader(path: Path) -> can.io.generic.MessageReader:
             text.close()
             raise
     return can.LogReader(str(path))
+
+
+def _messages(reader: can.io.generic.MessageReader) -> Iterator[can.Message]:
+    """Yield what *reader* reads, unless it takes the times for something that they are not.
+
+    Raises:
+        ValueError: An .asc has "timestamps relative": each counts from the line before, be it a
+            frame or anything else; `can.ASCReader` takes them as they stand.
+    """
+    messages = iter(reader)
+    for message in messages:
+        if getattr(reader, "timestamps_format", None) == "relative":
+            raise ValueError("timestamps relative, which count from line to line")
+        yield message
+        break
+    yield from messages
 
 
 def to_ns(seconds: float) -> int:

@@ -163,6 +163,19 @@ def test_what_is_no_frame_may_be_in_any_code_page(write, frames_in, suffix, code
     assert counters == Counters()
 
 
+def test_an_asc_whose_times_count_from_line_to_line_is_refused(write):
+    absolute = CODE_PAGES[".asc"]
+    relative = absolute.replace("timestamps absolute", "timestamps relative")
+    assert open_recording(write("absolute.asc", absolute))
+    path = write("relative.asc", relative)
+    with pytest.raises(RecordingError) as refused:
+        open_recording(path)
+    assert str(refused.value) == (
+        f"{path}: after frame 0: got 'timestamps relative, which count from line to line', "
+        "expected a sound .asc file"
+    )
+
+
 def test_a_blf_that_was_packed_lacks_nothing(written, frames_in, folder):
     packed = folder / "drive.blf.gz"
     packed.write_bytes(gzip.compress(written(".blf").read_bytes()))
