@@ -98,22 +98,22 @@ class Transmitter:
     # What is asked for.
 
     def _take_alarms(self) -> bool:
-        """Take what rules ask for; return whether no alarm will come any more."""
-        while True:
-            try:
-                batch = self._alarms.peek(timeout_ns=0)
-            except RingTimeout:
-                return False
-            except RingClosed:
-                return True
-            for alarm, actions in self._reactions.to(batch.records):
-                for action in actions:
-                    expiry_ns = self._bus.armed[action.transmit].config.expiry
-                    deadline_ns = int(alarm["emitted_ns"]) + expiry_ns
-                    self._ask(Command(action.transmit, action.cause, deadline_ns, action.frame))
-                # Counted before it is marked as dealt with: a kill between the two repeats it.
-                self._count()
-            self._alarms.commit()
+        """Take what rules ask for, a batch; return whether no alarm will come any more."""
+        try:
+            batch = self._alarms.peek(timeout_ns=0)
+        except RingTimeout:
+            return False
+        except RingClosed:
+            return True
+        for alarm, actions in self._reactions.to(batch.records):
+            for action in actions:
+                expiry_ns = self._bus.armed[action.transmit].config.expiry
+                deadline_ns = int(alarm["emitted_ns"]) + expiry_ns
+                self._ask(Command(action.transmit, action.cause, deadline_ns, action.frame))
+            # Counted before it is marked as dealt with: a kill between the two repeats it.
+            self._count()
+        self._alarms.commit()
+        return False
 
     def _take_requests(self) -> None:
         """Take what people ask for, through the supervisor."""

@@ -141,13 +141,16 @@ class Bench:
 
         self.link.each_round = each_round
 
-    def run(self):
+    def run(self, before_each_peek=lambda: None):
         reader = self.ring.reader("can0.tx")
+        peek = reader.peek
+        reader.peek = lambda **limits: before_each_peek() or peek(**limits)
         reactions = Reactions(self._bus.actions, self.marks)
         transmitter = Transmitter(
             self._bus, self.link, reactions, reader, self.requests, self.row, self.clock
         )
         transmitter.run()
+        del reader.peek
         reader.detach()
 
 
@@ -175,6 +178,20 @@ def test_alarms_and_requests_are_sent_and_counted(bench):
     assert bench.link.written == [100, 0, 50]
     assert bench.answers() == {7: ("sent", "")}
     assert (bench.counts, bench.row.state) == ((3, 3, 0), RowState.DONE)
+
+
+def test_a_flood_of_alarms_does_not_keep_back_what_is_to_be_sent(bench):
+    bench.alarm(1)
+    flood = iter(range(1000))
+
+    def another():
+        if not bench.link.written and next(flood, None) is not None:
+            bench.alarm(1)
+
+    bench.end_when(lambda: bench.counts[1] == 1)
+    bench.run(before_each_peek=another)
+    assert next(flood, None) is not None
+    assert bench.link.written == [100]
 
 
 def test_an_alarm_that_comes_twice_is_acted_on_once(bench):
