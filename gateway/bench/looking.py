@@ -128,13 +128,14 @@ class Looker:
         """Return a signal's latest value since *since_ns*; wait for the first one."""
         signals = (self._rig.signal(name),)
         expression = Expression(name, signals, lambda _: False, lambda _: math.inf, ())
-        watch = Watch(expression, self._rig.observer.samples, since_ns, 1 << 62)
+        until_ns = now_ns + within_ns
+        watch = Watch(expression, self._rig.observer.samples, since_ns, until_ns)
 
         def came() -> bool:
             watch.look()
             return watch.latest_ns > 0
 
-        ok = self.wait(now_ns + within_ns, came)
+        ok = self.wait(until_ns, came)
         what = f"a value of {name} within {span(within_ns)}"
         return watch.latest[0], _outcome(ok, what, _seen(watch), watch)
 

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from gateway.bench.errors import BenchError, NoAnswer
+from gateway.bench.report import text_of
 from gateway.bench.simulator import ANSWER_TIMEOUT_S
 from gateway.clock import NS_PER_MS
 
@@ -22,6 +23,15 @@ def test_an_expectation_is_fulfilled_by_what_a_stimulus_causes(bench):
     assert 0.05 < found.after_s < 0.5
     assert bench.alarms.raised("engine_hot")
     assert bench.alarms.active == ["engine_hot"]
+
+
+def test_a_value_that_does_not_come_is_told_with_the_moment_at_which_it_was_given_up(bench):
+    with pytest.raises(NoAnswer, match=r"within 50 ms: nothing came of can0\.EngineReply"):
+        bench.value("EngineReply.SEQUENCE", within="50ms")
+    [line, _] = text_of(bench).splitlines()
+    given_up_s, _, found = line.split(maxsplit=2)
+    assert found.startswith("FAIL a value of EngineReply.SEQUENCE within 50 ms")
+    assert 0.05 <= float(given_up_s) < 60
 
 
 def test_what_was_set_in_one_test_is_released_before_the_next(bench):
