@@ -222,7 +222,7 @@ class ReplayConfig(Section, frozen=True, kw_only=True, tag="replay", tag_field="
             channel's signals have its name as their first part, so that they are called as they
             were on the drive.
         protocol: "nmea0183" where the recording is NMEA text; None for CAN.
-        rate: For NMEA text, which carries no time: sentences a second.
+        rate: For NMEA text without times of its own: sentences a second.
         signals: Names or patterns of signals to decode besides the rules' own.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+import logging
 import os
 from collections.abc import Callable, Generator, Iterator
 from importlib.util import find_spec
@@ -21,6 +22,9 @@ from gateway.sources.can_message import Row, frame_row, frames_of
 from gateway.sources.recordings.base import Recording
 from gateway.sources.recordings.blf import BlfReader
 from gateway.sources.recordings.text import open_file
+
+# python-can says of each line that is an event and no frame that it passes over it.
+logging.getLogger("can.io").setLevel(logging.WARNING)
 
 SUFFIXES = frozenset({".asc", ".blf", ".trc", ".csv", ".db", ".mf4"})
 
@@ -44,6 +48,9 @@ class LibraryRecording(Recording):
     is fine enough for that (the first 48 days of a time line), else to the microsecond, so that a
     time written with six decimals is met exactly. A .blf's nanoseconds are kept beside its start
     time. A channel that is a number n is called "can<n>", as python-can's writers do.
+
+    Lines that python-can passes over are not counted: events that are no frames, and torn lines of
+    an .asc or .trc, which it does not tell from each other.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,6 +1,7 @@
 """The formats that python-can reads, written here by python-can's own writers."""
 
 import gzip
+import logging
 import re
 from importlib.util import find_spec
 
@@ -161,6 +162,14 @@ def test_what_is_no_frame_may_be_in_any_code_page(write, frames_in, suffix, code
     frames, counters = frames_in(open_recording(path))
     assert (frames["can_id"].tolist(), frames["len"].tolist()) == ([0x123], [2])
     assert counters == Counters()
+
+
+def test_events_that_are_no_frames_do_not_fill_the_log(write, frames_in, caplog):
+    caplog.set_level(logging.INFO)
+    event = "     2)         0.2  Warng      FFFFFFFF  4  00 00 00 08\n"
+    frames, counters = frames_in(open_recording(write("a.trc", CODE_PAGES[".trc"] + event)))
+    assert (len(frames), counters) == (1, Counters())
+    assert caplog.messages == []
 
 
 def test_an_asc_whose_times_count_from_line_to_line_is_refused(write):
