@@ -24,7 +24,10 @@ from gateway.cli import options
 def command(
     config: str, seconds: float | None, alarms: str | None, live: bool, log_format: str
 ) -> None:
-    """Run the gateway as CONFIG says, until SIGINT, SIGTERM or the end of all recordings."""
+    """Run the gateway as CONFIG says, until it is told to stop or all recordings have ended.
+
+    Ctrl-C, SIGTERM and SIGHUP tell it; what has been received by then is still judged.
+    """
     from gateway.config.load import load_config
     from gateway.supervisor.options import Options
     from gateway.supervisor.run import run_gateway

@@ -7,16 +7,25 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, a service manager, and a terminal that goes away."""
 
 
 @contextmanager
 def stop_signals() -> Iterator[socket.socket]:
-    """Turn `STOP_SIGNALS` into bytes on a socket for as long as the block lasts."""
+    """Turn `STOP_SIGNALS` into bytes on a socket for as long as the block lasts.
+
+    But a hang-up that whoever started this process has had it ignore, as nohup does, stays so.
+    """
+    ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
     reading, writing = socket.socketpair()
     for end in (reading, writing):
         end.setblocking(False)
-    before = {number: signal.signal(number, lambda *_: None) for number in STOP_SIGNALS}
+    before = {
+        number: signal.signal(number, lambda *_: None)
+        for number in STOP_SIGNALS
+        if number not in ignored
+    }
     previous = signal.set_wakeup_fd(writing.fileno())
     try:
         yield reading

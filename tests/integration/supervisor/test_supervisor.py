@@ -299,7 +299,7 @@ def test_who_does_not_stop_is_killed_and_named(bench, caplog):
     assert "stubborn did not stop in time and is killed" in caplog.text
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_asks_the_producers_to_stop(bench, number):
     parent = os.getpid()
 
@@ -311,6 +311,23 @@ def test_a_signal_asks_the_producers_to_stop(bench, number):
 
     bench.run()
     assert bench.heard() == ["stopped"]
+
+
+def test_a_hang_up_that_was_to_be_ignored_is_ignored(bench):
+    parent = os.getpid()
+
+    @bench.add("producer")
+    def producer(bench):
+        bench.ready("producer")
+        os.kill(parent, signal.SIGHUP)
+        bench.say("told" if bench.stop.wait(NS_PER_S // 5) else "undisturbed")
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        bench.run()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert bench.heard() == ["undisturbed"]
 
 
 def test_a_second_signal_kills_what_still_runs(bench):
@@ -330,7 +347,7 @@ def test_a_second_signal_kills_what_still_runs(bench):
 def test_the_children_ignore_the_signals_that_reach_the_whole_group(bench):
     @bench.add("child")
     def child(bench):
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(os.getpid(), number)
         bench.say("alive")
 
