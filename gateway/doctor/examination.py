@@ -22,7 +22,7 @@ from gateway.doctor import (
     vcan,
     wall_clock,
 )
-from gateway.doctor.finding import Check, Finding
+from gateway.doctor.finding import Check, Finding, does_not_apply
 from gateway.doctor.machine import Machine
 
 CHECKS: dict[str, Check] = {
@@ -54,10 +54,16 @@ CHECKS: dict[str, Check] = {
 def examine(machine: Machine, config: Config | None) -> Iterator[tuple[str, Finding]]:
     """Yield what every check finds, with the check's name; at least one for each.
 
+    A machine that answers as none has before ends one check, not the examination.
+
     Args:
         machine: What is examined.
         config: What it is to run; None examines whatever is there.
     """
     for name, check in CHECKS.items():
-        for finding in check(machine, config):
-            yield name, finding
+        try:
+            for finding in check(machine, config):
+                yield name, finding
+        except Exception as error:  # noqa: BLE001 - a machine that nobody has thought of
+            text = " ".join(str(error).split())
+            yield name, does_not_apply(f"cannot be examined ({type(error).__name__}: {text})")

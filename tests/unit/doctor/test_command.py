@@ -85,7 +85,18 @@ def test_this_very_machine_is_examined_without_harm(capsys):
 def test_every_check_says_something_on_every_machine(pi, laptop):
     pi.toml = None
     for bench in (pi, laptop):
-        assert {name for name, _ in examine(bench.machine, None)} == set(CHECKS)
+        found = list(examine(bench.machine, None))
+        assert {name for name, _ in found} == set(CHECKS)
+        assert not any("cannot be examined" in finding.found for _, finding in found)
+
+
+def test_an_answer_that_nobody_has_thought_of_ends_one_check_alone(pi, on):
+    pi.says("vcgencmd get_throttled", 'error=1 error_msg="Command not registered"\n')
+    pi.write("/proc/sys/net/core/rmem_max", "many\n")
+    _, said = on(pi)
+    assert "does not apply  power: cannot be examined (ValueError: " in said.out
+    assert "does not apply  receive buffer: cannot be examined (ValueError: " in said.out
+    assert "runtime folder: " in said.out
 
 
 def test_what_is_all_right_takes_one_line():
