@@ -25,7 +25,7 @@ from gateway.errors import RecordingError
 from gateway.sources.recordings.text import TextFile
 
 LINE = re.compile(
-    rb"(?:(?P<prefix>\d{1,10}(?:\.\d{1,9})?)[\s,;]+)?(?:\\(?P<tags>[^\\]*)\\)?"
+    rb"(?:(?P<prefix>\d{1,10}(?:\.\d{1,9})?|\d{13})[\s,;]+)?(?:\\(?P<tags>[^\\]*)\\)?"
     rb"(?P<sentence>[$!][A-Z][0-9A-Z]{2,8},.*)"
 )
 _TAG_TIME = re.compile(rb"(?:^|,)c:(\d{1,10}(?:\.\d{1,9})?|\d{13})(?:[,*]|$)")

@@ -29,7 +29,7 @@ def test_without_times_sentences_come_at_the_given_rate(lines_in):
 
 def test_the_rate_does_not_drift(lines_in):
     times, _ = lines_in(f"{DEPTH}\n" * 3001, rate=3.0)
-    assert times[3], times[3000] == (1_000_000_000, 1_000_000_000_000)
+    assert (times[3], times[3000]) == (1_000_000_000, 1_000_000_000_000)
 
 
 def test_what_is_no_sentence_keeps_its_place_in_time_for_the_decoder_to_count(lines_in):
@@ -43,6 +43,7 @@ def test_what_is_no_sentence_keeps_its_place_in_time_for_the_decoder_to_count(li
     [
         pytest.param("1690000000.250 ", 1690000000_250000000, id="seconds in front"),
         pytest.param("1690000000, ", 1690000000_000000000, id="whole seconds, a comma"),
+        pytest.param("1690000000250;", 1690000000_250000000, id="milliseconds in front"),
         pytest.param("\\c:1690000000*5A\\", 1690000000_000000000, id="tag block"),
         pytest.param("\\s:gps,c:1690000000.5,n:3*5A\\", 1690000000_500000000, id="among tags"),
         pytest.param("\\c:1690000000250*5A\\", 1690000000_250000000, id="in milliseconds"),
