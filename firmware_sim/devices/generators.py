@@ -95,9 +95,9 @@ def recording(points: Sequence[tuple[float, float]], *, repeat: bool = True) -> 
 def _rising(points: Sequence[tuple[float, float]]) -> tuple[list[int], list[float]]:
     if not points:
         raise ValueError("got no points, expected at least one")
-    latest = max(time for time, _ in points)
-    if not latest <= _LATEST_S:
-        raise ValueError(f"got {latest:g} s, expected at most {_LATEST_S:g} s")
+    for time, _ in points:
+        if not abs(time) <= _LATEST_S:
+            raise ValueError(f"got {time:g} s, expected 0 to {_LATEST_S:g} s")
     times = [round(time * NS_PER_S) for time, _ in points]
     for before, after in zip([-1, *times], times, strict=False):
         if after <= before:

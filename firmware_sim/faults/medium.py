@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from typing import Protocol
 
 from firmware_sim import wire
@@ -11,6 +12,7 @@ from firmware_sim.faults.kinds import Corrupt
 ENDS = {"gps": b"\n", "wind": b"\n", "framed-sensor": b"\0", "slcan": b"\r", "process": b"\n"}
 """What ends a unit of what a type of device sends; of others, each thing it says is one."""
 
+_NMEA_CHECKSUM = re.compile(rb"\*[0-9A-Fa-f]([0-9A-Fa-f])\r?\n?\Z")
 _DATA = 16  # where a record's data begins
 
 
@@ -99,12 +101,14 @@ class SerialMedium:
         changed = bytearray(unit)
         if spec.field == "bits":
             _flip(changed, 0, len(unit.rstrip(b"\r\n\0")) or len(unit), spec, rng)
-        elif b"*" in unit:
-            place = unit.rindex(b"*") + 2
-            digit = int(changed[place : place + 1], 16)
-            changed[place : place + 1] = b"%X" % (digit ^ rng.randrange(1, 16))
+        elif self._end == b"\n" and (checksum := _NMEA_CHECKSUM.search(unit)):
+            digit = int(checksum[1], 16)
+            changed[checksum.start(1) : checksum.end(1)] = b"%X" % (digit ^ rng.randrange(1, 16))
         else:
-            place = len(unit) - (2 if self._end == b"\0" else 1)
+            body = unit.removesuffix(self._end or b"")
+            if self._end == b"\n":
+                body = body.removesuffix(b"\r")
+            place = max(len(body) - 1, 0)
             before = changed[place]
             # Not 0, which would end a packet.
             changed[place] = rng.choice([byte for byte in range(1, 256) if byte != before])

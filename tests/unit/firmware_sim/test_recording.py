@@ -295,6 +295,18 @@ def test_a_wrong_crc_is_wrong_and_all_else_is_right(sentences):
     assert all(a[-1] != b[-1] for (_, a), (_, b) in zip(well, ill, strict=True))
 
 
+def test_a_wrong_crc_of_a_packet_is_its_last_byte_whatever_the_others_are(record):
+    sensor = "[[device]]\nname = 'imu'\ntype = 'framed-sensor'\nport = 'imu'\n"
+    fault = "[[fault]]\nkind = 'corrupt'\non = 'imu'\nfield = 'crc'"
+    well, ill = (
+        (record(text, 10.0) / "imu.bin").read_bytes().split(b"\0")[:-1]
+        for text in (sensor, sensor + fault)
+    )
+    assert any(b"*" in packet for packet in well)  # after which NMEA 0183 has its checksum
+    assert [packet[:-1] for packet in ill] == [packet[:-1] for packet in well]
+    assert all(a[-1] != b[-1] for a, b in zip(well, ill, strict=True))
+
+
 def test_faults_of_inputs_are_seen_by_the_device_alone(sentences):
     held = WIND + "[device.initial]\nwind_speed = 20.0\n"
     during = "on = 'wind.wind_speed'\nat = '200ms'\nfor = '400ms'\n"

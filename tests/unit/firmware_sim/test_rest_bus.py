@@ -299,7 +299,7 @@ def test_a_signal_replays_a_candump_log_by_the_database(section, tmp_path):
         (
             '[signals]\n"Status.RPM" = { table = { points = [[0, 2], [1e300, 2]] } }',
             "signals.Status.RPM.table",
-            "got 1e+300 s, expected at most 1e+09 s",
+            "got 1e+300 s, expected 0 to 1e+09 s",
         ),
         ('[signals]\n"Status.RPM" = nan', "signals.Status.RPM", "got nan, expected a finite numb"),
         (
