@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -43,8 +44,8 @@ def command(seconds: float | None, save: Path | None) -> None:
     if save is not None:
         _write_files(save, BUS)
         click.echo(f"{save}: wrote car.toml, scenario.toml and f1.dbc; run, in two terminals")
-        click.echo(f"    firmware-sim run {shlex.quote(str(save / 'scenario.toml'))}")
-        click.echo(f"    gateway run {shlex.quote(str(save / 'car.toml'))} --live")
+        click.echo(f"    {_call('firmware-sim', 'run', str(save / 'scenario.toml'))}")
+        click.echo(f"    {_call('gateway', 'run', str(save / 'car.toml'), '--live')}")
         return
     before = Path.cwd()
     with tempfile.TemporaryDirectory(prefix="gateway-demo-") as folder:
@@ -63,6 +64,14 @@ def command(seconds: float | None, save: Path | None) -> None:
                 run_gateway(plan, Options(view="live"), seconds)
         finally:
             os.chdir(before)
+
+
+def _call(program: str, *arguments: str) -> str:
+    """Return what to type: *program* with its folder where the shell would find another or none."""
+    beside, found = Path(sys.argv[0]).with_name(program), shutil.which(program)
+    if beside.exists() and not (found and beside.samefile(found)):
+        program = str(beside)
+    return shlex.join([program, *arguments])
 
 
 def _write_files(folder: Path, bus: str) -> None:
