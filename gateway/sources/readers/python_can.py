@@ -150,6 +150,7 @@ class PythonCanReader:
             except (ValueError, IndexError):  # a torn or garbled line of a serial adapter
                 self._counters.received += 1
                 self._counters.lost["malformed"] += 1
+                timeout_s = 0.0
                 continue
             except LOSS as error:
                 if messages:

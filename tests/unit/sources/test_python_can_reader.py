@@ -240,6 +240,18 @@ def test_a_garbled_line_of_an_adapter_is_counted_and_passed_over(read):
     assert counters == Counters(received=2, lost={"malformed": 2})
 
 
+def test_an_adapter_that_sends_noise_does_not_hold_up_its_reader(mocker):
+    bus = StubBus(ValueError("invalid literal"), ValueError("invalid literal"))
+    mocker.patch.object(bus, "fileno", side_effect=NotImplementedError)
+    mocker.patch("can.Bus", return_value=bus)
+    config = CanConfig(name="a", interface="serial", channel="x")
+    reader = PythonCanReader(config, FakeClock(NOW_NS, WALL_NS), Counters())
+    reader.open()
+    assert reader.read_into(np.zeros(100, FRAME), NS_PER_S) == 0
+    assert bus.timeouts == [1.0, 0.0, 0.0]
+    reader.close()
+
+
 def test_frames_before_the_loss_of_an_adapter_are_delivered(read):
     assert len(read(message(), message(), OSError(19, "no such device"))[0]) == 2
 
