@@ -74,6 +74,9 @@ class Child:
         Args:
             now_ns: CLOCK_MONOTONIC.
             in_child: Called first in the new process, to let go of what is the parent's.
+
+        Raises:
+            OSError: There is no room for another process, or for what it is watched by.
         """
         sys.stdout.flush()
         sys.stderr.flush()
@@ -87,7 +90,14 @@ class Child:
                 _live(self.spec, parent, in_child)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-        self.pidfd = os.pidfd_open(self.pid)
+        try:
+            self.pidfd = os.pidfd_open(self.pid)
+        except OSError:
+            # What cannot be watched must not run.
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            self.pid = 0
+            raise
         self.state = ChildState.RUNNING
         self.started_ns = now_ns
         self.hung = False

@@ -191,7 +191,13 @@ class Supervisor:
     # What can happen to a child.
 
     def _spawn(self, child: Child) -> None:
-        child.start(self._clock.monotonic_ns(), self._become_child)
+        try:
+            child.start(self._clock.monotonic_ns(), self._become_child)
+        except OSError as error:
+            # No memory, or too many processes: that is not its fault, and may pass.
+            how = f"could not be started ({error.strerror})"
+            self._start_again(child, how, child.spec.restart.max_delay_s)
+            return
         self._selector.register(child.pidfd, selectors.EVENT_READ, lambda _: self._on_end(child))
 
     def _become_child(self) -> None:
@@ -208,36 +214,40 @@ class Supervisor:
             return  # reaped already, in the same turn
         self._selector.unregister(child.pidfd)
         code = child.reap()
-        name, now_ns = child.spec.name, self._clock.monotonic_ns()
         if code == 0:
             child.state = ChildState.DONE
-            return
-        if child.state is ChildState.KILLED:
+        elif child.state is ChildState.KILLED:
             self._let_go(child.spec)
-            return
-        how = "its heartbeat stopped" if child.hung else describe_exit(code)
+        elif code == EXIT_INPUT:
+            self._give_up(child, "its input is wrong")
+        else:
+            self._crashed(child, "its heartbeat stopped" if child.hung else describe_exit(code))
+
+    def _crashed(self, child: Child, how: str) -> None:
         policy = child.spec.restart
-        ran_s = (now_ns - child.started_ns) / NS_PER_S
+        ran_s = (self._clock.monotonic_ns() - child.started_ns) / NS_PER_S
         child.crashes = policy.crashes_in_a_row(child.crashes, ran_s)
-        if code == EXIT_INPUT or policy.gives_up(child.crashes):
-            self._give_up(child, how)
+        if policy.gives_up(child.crashes):
+            self._give_up(child, f"{child.crashes} crashes in a row, last: {how}")
         elif self._hurry and child.spec.stage is Stage.PRODUCER:
-            self._log.error("%s ended while stopping (%s)", name, how)
+            self._log.error("%s ended while stopping (%s)", child.spec.name, how)
             child.state = ChildState.FAILED
             self._let_go(child.spec)
         else:
             delay_s = policy.delay_s(child.crashes, random.random)
-            child.state = ChildState.RESTARTING
-            child.restart_at_ns = now_ns + round(delay_s * NS_PER_S)
-            self._log.error("%s ended (%s); starting it again in %.2f s", name, how, delay_s)
+            self._start_again(child, f"ended ({how})", delay_s)
 
-    def _give_up(self, child: Child, how: str) -> None:
+    def _start_again(self, child: Child, why: str, delay_s: float) -> None:
+        child.state = ChildState.RESTARTING
+        child.restart_at_ns = self._clock.monotonic_ns() + round(delay_s * NS_PER_S)
+        self._log.error("%s %s; starting it again in %.2f s", child.spec.name, why, delay_s)
+
+    def _give_up(self, child: Child, why: str) -> None:
         child.state = ChildState.FAILED
         self._log.critical(
-            "%s is given up after %d crashes in a row (last: %s)%s",
+            "%s is given up (%s)%s",
             child.spec.name,
-            child.crashes,
-            how,
+            why,
             "; the gateway ends, because it cannot do without" if child.spec.essential else "",
         )
         self._let_go(child.spec)

@@ -4,6 +4,7 @@ The processes here are toys: what they do is written in the test. They tell what
 through a pipe, a line at a time.
 """
 
+import errno
 import os
 import signal
 import sys
@@ -143,6 +144,28 @@ def test_a_process_may_be_killed_by_a_signal_that_has_no_name(bench, caplog):
     assert f"fragile ended (killed by signal {signal.SIGRTMIN + 1})" in caplog.text
 
 
+@pytest.mark.parametrize("what", ["fork", "pidfd_open"])
+def test_a_process_for_which_there_is_no_room_is_tried_again(bench, monkeypatch, caplog, what):
+    really = getattr(os, what)
+    answers = iter([OSError(errno.EMFILE, "Too many open files")])
+
+    def refuse_once(*arguments):
+        if (error := next(answers, None)) is not None:
+            raise error
+        return really(*arguments)
+
+    monkeypatch.setattr(os, what, refuse_once)
+
+    @bench.add("late", restart=SOON)
+    def late(bench):
+        bench.ready("late")
+        bench.say("started")
+
+    assert bench.run().failed == ()
+    assert bench.heard() == ["started"]
+    assert "late could not be started (Too many open files); starting it again" in caplog.text
+
+
 def test_a_crash_loop_is_given_up_loudly_and_its_places_are_freed(bench, caplog):
     @bench.add("hopeless", restart=SOON)
     def hopeless(bench):
@@ -153,7 +176,7 @@ def test_a_crash_loop_is_given_up_loudly_and_its_places_are_freed(bench, caplog)
     assert bench.heard() == ["start"] * 3
     assert outcome.failed == ("hopeless",)
     assert bench.let_go == ["hopeless"]
-    assert "hopeless is given up after 3 crashes in a row" in caplog.text
+    assert "hopeless is given up (3 crashes in a row, last: killed by SIGKILL)" in caplog.text
 
 
 def test_what_the_gateway_cannot_do_without_ends_it_when_given_up(bench):
