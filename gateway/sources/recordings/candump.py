@@ -245,7 +245,7 @@ class _Lines:
         upper = digits.first(self._words[begin + 8], (count - 8).clip(0, 8))
         while left.any():
             row = left.argmax()  # the first that is left names a channel; all like it go with it
-            same = left & (lower == lower[row]) & (upper == upper[row])
+            same = left & (lower == lower[row]) & (upper == upper[row]) & (count == count[row])
             left &= ~same
             name = self._text[begin[row] : end[row]]
             number = channel_number(name.decode()) if _NAME.fullmatch(name) else None

@@ -128,6 +128,7 @@ def test_a_mixed_file_keeps_its_order_and_numbers_its_channels(write, frames_in)
         pytest.param("(1690000000.123456) can0 12X#00", id="id that is no number"),
         pytest.param("(1690000000.123456) can0 123#00 X", id="neither received nor sent"),
         pytest.param("(1690000000.123456) can\x070 123#00", id="control character in the channel"),
+        pytest.param("(1690000000.123456) can0\0 123#00", id="NUL behind the channel"),
         pytest.param("(1690000000.123456) can0 123#\x11\x12", id="control characters as data"),
         pytest.param("\0" * 40, id="zeros, as after a power cut"),
     ],
