@@ -22,6 +22,7 @@ from firmware_sim.error_counters import ErrorState
 from firmware_sim.errors import WireError
 from firmware_sim.line import Line
 from firmware_sim.node import Node, NodeReport
+from firmware_sim.records import of_ids, to_bus
 
 __all__ = ["Bus", "ErrorState", "Line", "Node", "NodeReport"]
 
@@ -175,12 +176,12 @@ class Bus:
         if sender.listen_only:
             raise WireError("got a frame from a node that said it only listens")
         if self.line:
-            self.line.offer(sender, wire.to_bus(data, now_ns), now_ns)
+            self.line.offer(sender, to_bus(data, now_ns), now_ns)
             return
         if now_ns < self._last_ns:
             now_ns = self._last_ns
         self._last_ns = now_ns
-        block = wire.to_bus(data, now_ns)
+        block = to_bus(data, now_ns)
         count = len(block) // wire.RECORD_SIZE
         sender.sent += count
         self._frames += count
@@ -238,7 +239,7 @@ class Bus:
 
     def _deliver(self, node: Node, block: memoryview | bytes, now_ns: int) -> None:
         if node.accepts is not None:
-            block = wire.of_ids(block, node.accepts)
+            block = of_ids(block, node.accepts)
             if not block:
                 return
         if node.overrun:

@@ -16,6 +16,7 @@ from firmware_sim.devices.dtc import Monitor, TroubleCodes
 from firmware_sim.devices.ecu_commands import Command, Opcode, Status
 from firmware_sim.devices.inputs import Inputs
 from firmware_sim.devices.isotp import IsoTp, single
+from firmware_sim.records import of_ids
 
 MS = 1_000_000
 BOOT_NS = 30 * MS
@@ -154,7 +155,7 @@ class Ecu(Generic[State]):
         """See `Listener`."""
         if self._state in _DEAF:
             return
-        for record in wire.FRAME.iter_unpack(wire.of_ids(data, self.accepts)):
+        for record in wire.FRAME.iter_unpack(of_ids(data, self.accepts)):
             _t_ns, can_id, length, _flags, _reserved, payload = record
             if not self._heard:
                 self._heard_ns = now_ns

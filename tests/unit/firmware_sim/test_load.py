@@ -3,6 +3,7 @@ import pytest
 
 from firmware_sim import wire
 from firmware_sim.devices.load import Load
+from firmware_sim.records import to_bus
 
 SECOND = 1_000_000_000
 
@@ -66,7 +67,7 @@ def test_frames_have_the_length_asked_for_and_nothing_beyond(length, fd):
 def test_what_it_sends_crosses_the_bus_unchanged():
     load = Load("load", rate=1000, first_id=0x18FEF100, ids=5, length=64, count=100)
     sent = frames(load).tobytes()
-    assert bytes(wire.to_bus(sent, 0)) == sent
+    assert bytes(to_bus(sent, 0)) == sent
 
 
 def test_equal_seeds_send_equal_frames_and_other_seeds_others():

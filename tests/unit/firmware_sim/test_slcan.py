@@ -3,6 +3,7 @@
 import pytest
 
 from firmware_sim import wire
+from firmware_sim.records import to_bus
 from firmware_sim.slcan import SlcanAdapter
 
 
@@ -24,7 +25,7 @@ def opened(adapter):
 
 
 def on_bus(can_id, data=b"", *, flags=0, length=None, t_ns=0):
-    return bytes(wire.to_bus(wire.pack_frame(can_id, data, flags=flags, length=length), t_ns))
+    return bytes(to_bus(wire.pack_frame(can_id, data, flags=flags, length=length), t_ns))
 
 
 PAIRS = [
@@ -52,7 +53,7 @@ PAIRS = [
 def test_a_transmit_command_puts_the_frame_on_the_bus_and_is_answered(opened, sent, line, record):
     answer = opened.feed(line)
     assert answer == (b"Z\r" if line[:1].isupper() else b"z\r")
-    assert [bytes(wire.to_bus(frame, 0)) for frame in sent] == [record]
+    assert [bytes(to_bus(frame, 0)) for frame in sent] == [record]
 
 
 @pytest.mark.parametrize(("line", "record"), PAIRS)
