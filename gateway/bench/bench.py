@@ -156,9 +156,9 @@ class Bench:
         section = self.rig.file.set.get(on)
         on = section.input if section is not None and section.input is not None else on
         fault = {key.rstrip("_"): value for key, value in parameters.items()}
+        self.touched.faults = self.touched.all = True
         now_ns = self.rig.clock.monotonic_ns()
         answer = self._simulator("inject", fault={"kind": kind, "on": on, **fault})
-        self.touched.faults = self.touched.all = True
         self.timeline.stimulus(answer.get("monotonic_ns", now_ns), f"inject {kind} on {on}")
         return Fault(self, answer["id"], kind, on)
 
@@ -179,8 +179,8 @@ class Bench:
         """Reset a device, simulated or of ``[reset]``, as its supply or its watchdog does."""
         __tracebackhide__ = True
         self.need("reset")
-        reset_ns = self.rig.reset(device)
         self.touched.devices[device] = None
+        reset_ns = self.rig.reset(device)
         self.timeline.stimulus(reset_ns, f"reset {device}")
 
     def mark(self, what: str = "mark") -> None:

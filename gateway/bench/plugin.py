@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _SESSION: pytest.StashKey[Session] = pytest.StashKey()
 _BENCH: pytest.StashKey[Bench] = pytest.StashKey()
 _REPORTED: pytest.StashKey[bool] = pytest.StashKey()
+_ENDING: pytest.StashKey[bool] = pytest.StashKey()
 _HEARD: pytest.StashKey[list[str]] = pytest.StashKey()
 
 REPORTS = "bench-reports"
@@ -93,7 +94,7 @@ def bench(request: pytest.FixtureRequest, _bench_rig: Rig) -> Iterator[Bench]:
     yield bench
     with _in_a_line():
         findings = end(bench)
-    if not findings:
+    if not findings or request.config.stash.get(_ENDING, False):  # interrupted: judged by nobody
         return
     if item.stash.get(_REPORTED, False):  # it failed, perhaps by this: told, not a second failure
         item.add_report_section("teardown", "bench", "\n".join(findings))
@@ -127,14 +128,18 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     """Stop a bench that no test has used; tell the devices' versions to xdist's controller."""
     ours = session.config.stash.get(_SESSION, None)
-    if ours is None:
-        return
-    ours.stop()
-    if ours.firmware and hasattr(session.config, "workeroutput"):
+    if ours is not None and ours.firmware and hasattr(session.config, "workeroutput"):
         session.config.workeroutput["bench_firmware"] = ours.firmware
+    session.config.stash[_ENDING] = True
+    try:
+        yield  # an interrupted test is brought back here, and needs the bench for that
+    finally:
+        if ours is not None:
+            ours.stop()
 
 
 @pytest.hookimpl(optionalhook=True)

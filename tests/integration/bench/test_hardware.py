@@ -175,6 +175,24 @@ def test_stimuli_of_each_kind_and_what_is_skipped(project, pytester, rack, relay
     assert relays[1].heard(1) == ["PRESS"]
 
 
+def test_what_is_set_is_released_when_a_run_is_interrupted(project, pytester, rack, relays):
+    (pytester.path / "rack.toml").write_text(rack)
+    result = project(
+        """
+        import pytest
+
+        def test_interrupted(bench):
+            bench.set("door", 1)
+            raise KeyboardInterrupt
+        """,
+        "--bench=rack.toml",
+        subprocess=True,
+    )
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+    assert relays[0].heard(3) == ["RELAY 1 0", "RELAY 1 1", "RELAY 1 0"]
+
+
 def test_a_bench_has_one_user_at_a_time(project, pytester, rack):
     (pytester.path / "rack.toml").write_text(rack)
     pytester.makeconftest("""
