@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from firmware_sim.node import Frame, Node
+from firmware_sim.frame import Frame
+from firmware_sim.node import Node
 
 
 @dataclass(slots=True)

@@ -11,64 +11,29 @@ docs/virtual-bus.md for what that leaves out.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import Enum, auto
 
-from firmware_sim import arbitration, wire
+from firmware_sim import wire
+from firmware_sim.attempt import Attempt, Outcome
 from firmware_sim.bit_timing import (
     ECHO_FLAG,
     ERROR_DELIMITER,
     ERROR_FLAG,
     INTERMISSION,
     SUSPEND,
-    TAIL,
     TO_ACK,
     BitRates,
-    FrameBits,
-    frame_bits,
 )
 from firmware_sim.confinement import Confinement, Deliver
 from firmware_sim.corruption import Corruptions
 from firmware_sim.error_counters import PASSIVE_LIMIT, ErrorState
-from firmware_sim.node import Frame, Node
+from firmware_sim.frame import Frame
+from firmware_sim.node import Node
 from firmware_sim.occupancy import Occupancy
 from firmware_sim.recovery import Recoveries
 
 HOPELESS_NS = 10_000_000
 """How often to look at a sender that nobody acknowledges: only who joins can change anything."""
-
-_BODY = struct.Struct("=IBBH64s")
-"""A record without its stamp."""
-
-
-class Outcome(Enum):
-    """What becomes of a transmission."""
-
-    SENT = auto()
-    UNACKNOWLEDGED = auto()
-    CORRUPTED = auto()
-    SHORTED = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A transmission, worked out but not yet over.
-
-    Attributes:
-        outcome: What becomes of it.
-        senders: Who sends; more than one only on a shorted line, where nobody hears the others.
-        start_ns: Its first bit.
-        end_ns: The end of its last bit, or of the error frame that follows on it.
-        free_ns: When the next may start.
-    """
-
-    outcome: Outcome
-    senders: Sequence[Node]
-    start_ns: int
-    end_ns: int
-    free_ns: int
 
 
 class Line:
@@ -199,9 +164,7 @@ class Line:
             node.unsent += len(block) // wire.RECORD_SIZE
             return
         for start in range(0, len(block), wire.RECORD_SIZE):
-            body = bytes(block[start + 8 : start + wire.RECORD_SIZE])
-            can_id, _, flags, _, _ = _BODY.unpack(body)
-            node.mailbox.append(Frame(now_ns, arbitration.key(can_id, flags), body))
+            node.mailbox.append(Frame(block[start : start + wire.RECORD_SIZE], now_ns))
         if node.mailbox:
             self._senders[node] = None
             if self._attempt and now_ns <= self._attempt.start_ns:
@@ -254,21 +217,22 @@ class Line:
         if self.shorted:
             # The first bit, dominant, is not seen on the line.
             senders = [each for each in self._senders if _ready_ns(each) <= start_ns]
-            return self._destroyed(Outcome.SHORTED, senders, start_ns, self.rates.ns(1), 0)
+            first_ns = self.rates.ns(1)
+            return Attempt.failing(Outcome.SHORTED, senders, start_ns, first_ns, 0, self.rates)
         frame = node.mailbox[0]
-        bits = _bits(frame)
+        bits = frame.bits()
         if (hit := self._corruptions.place(node, frame)) < 1.0:
             seen_ns = self.rates.body_ns(bits, 1 + int(hit * bits.body))
             echo = ECHO_FLAG if self._nodes.answered(node) else 0
-            return self._destroyed(Outcome.CORRUPTED, [node], start_ns, seen_ns, echo)
+            return Attempt.failing(Outcome.CORRUPTED, [node], start_ns, seen_ns, echo, self.rates)
         if self._acknowledge and not self._nodes.acknowledged(node):
             seen_ns = self.rates.frame_ns(bits, TO_ACK)
             active = node.state is ErrorState.ACTIVE
             echo = ECHO_FLAG if active and self._nodes.answered(node) else 0
-            return self._destroyed(Outcome.UNACKNOWLEDGED, [node], start_ns, seen_ns, echo)
-        end_ns = start_ns + self.rates.frame_ns(bits)
-        free_ns = start_ns + self.rates.frame_ns(bits, TAIL + INTERMISSION)
-        return Attempt(Outcome.SENT, [node], start_ns, end_ns, free_ns)
+            return Attempt.failing(
+                Outcome.UNACKNOWLEDGED, [node], start_ns, seen_ns, echo, self.rates
+            )
+        return Attempt.succeeding(node, start_ns, bits, self.rates)
 
     def _winner(self, now_ns: int) -> Node | None:
         """Return who of those that are ready wins the arbitration."""
@@ -285,14 +249,6 @@ class Line:
                 ):
                     winner, lowest = node, key
         return winner
-
-    def _destroyed(
-        self, outcome: Outcome, senders: Sequence[Node], start_ns: int, seen_ns: int, echo: int
-    ) -> Attempt:
-        flag = ERROR_FLAG + echo + ERROR_DELIMITER
-        end_ns = start_ns + seen_ns + self.rates.ns(flag)
-        free_ns = start_ns + seen_ns + self.rates.ns(flag + INTERMISSION)
-        return Attempt(outcome, senders, start_ns, end_ns, free_ns)
 
     def _hopeless(self, attempt: Attempt) -> bool:
         return (
@@ -366,11 +322,3 @@ class Line:
 
 def _ready_ns(node: Node) -> int:
     return max(node.mailbox[0].ready_ns, node.quiet_until_ns)
-
-
-def _bits(frame: Frame) -> FrameBits:
-    can_id, length, flags, _, data = _BODY.unpack(frame.body)
-    if can_id & wire.ERROR:
-        # An error flag that a node raises by itself, answered by the others.
-        return FrameBits(ERROR_FLAG + ECHO_FLAG + ERROR_DELIMITER - TAIL, 0, switched=False)
-    return frame_bits(can_id, length, flags, data)

@@ -7,27 +7,7 @@ from dataclasses import dataclass
 
 from firmware_sim import wire
 from firmware_sim.error_counters import ErrorCounters, ErrorState
-
-
-class Frame:
-    """A frame in a node's mailbox.
-
-    Attributes:
-        ready_ns: When it was offered, CLOCK_MONOTONIC.
-        key: Its rank in arbitration; see `arbitration.key`.
-        body: Its record (`wire.FRAME`) without the time stamp.
-        tries: How often its transmission has failed.
-        hit: Where a bit error hits it, 0 to 1, 1 for nowhere; None until that is drawn.
-    """
-
-    __slots__ = ("body", "hit", "key", "ready_ns", "tries")
-
-    def __init__(self, ready_ns: int, key: int, body: bytes) -> None:
-        self.ready_ns = ready_ns
-        self.key = key
-        self.body = body
-        self.tries = 0
-        self.hit: float | None = None
+from firmware_sim.frame import Frame
 
 
 class Node:
