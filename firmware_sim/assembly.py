@@ -15,8 +15,7 @@ from firmware_sim.devices.f1_car import F1Car
 from firmware_sim.devices.gps import Gps
 from firmware_sim.errors import RequestError
 from firmware_sim.faults.faults import Faults
-from firmware_sim.links import BusOutlet
-from firmware_sim.outlets import BusLine, NoOutlet, Port, PortOutlet
+from firmware_sim.outlets import BusLine, BusOutlet, NoOutlet, Port, PortOutlet
 from firmware_sim.rig import Member, Rig
 from firmware_sim.scenario import AnyDevice, BusSection, Scenario
 from firmware_sim.schedule import Place

@@ -1,4 +1,4 @@
-"""What joins devices to buses and ports."""
+"""What joins a bus and a port, or two ports: adapters and cables, driven from both ends."""
 
 from __future__ import annotations
 
@@ -9,55 +9,6 @@ from collections.abc import Callable
 from firmware_sim.bus import Bus, Node
 from firmware_sim.ports import PtyPort
 from firmware_sim.slcan import SlcanAdapter
-
-
-class BusOutlet:
-    """A device's place on a bus.
-
-    Args:
-        bus: The bus.
-        name: The device's name on it.
-        listens: Whether it gets what others send, by `take`.
-        accepts: Of what ids, None for all.
-
-    Attributes:
-        bus: The bus.
-        node: The device's node: its counters, its state; what faults on the line work on.
-    """
-
-    def __init__(
-        self,
-        bus: Bus,
-        name: str,
-        *,
-        listens: bool = False,
-        accepts: frozenset[int] | None = None,
-    ) -> None:
-        self.bus = bus
-        self.node = Node(name, receives=listens, accepts=accepts)
-        bus.join(self.node)
-
-    @property
-    def held(self) -> bool:
-        """See `Outlet`."""
-        return self.bus.holds(self.node)
-
-    def send(self, data: bytes, now_ns: int) -> None:
-        """See `Outlet`."""
-        self.bus.offer(self.node, data, now_ns)
-
-    def take(self, now_ns: int) -> bytes:
-        """Return the records that the others have sent since it was last asked, b"" for none.
-
-        Args:
-            now_ns: CLOCK_MONOTONIC.
-        """
-        queue = self.node.queue
-        if not queue:
-            return b""
-        data = b"".join(queue)
-        self.bus.took(self.node, len(data), now_ns)
-        return data
 
 
 class SlcanLink:
@@ -121,3 +72,33 @@ class SlcanLink:
     def _transmit(self, record: bytes) -> None:
         self._take_part()  # it may have been opened in the same breath
         self._bus.offer(self._node, record, self._clock_ns())
+
+
+class NullModem:
+    """A cable between two serial ports: what is written to one end is read from the other.
+
+    Args:
+        near: The port of the firmware.
+        far: The port that others open. Without flow control it drops what nobody reads.
+        selector: The loop's.
+    """
+
+    def __init__(self, near: PtyPort, far: PtyPort, selector: selectors.BaseSelector) -> None:
+        self._ends = {near: far, far: near}
+        self._selector = selector
+        self._moves = {
+            port: lambda events, port=port: self._on_ready(port, events) for port in self._ends
+        }
+
+    def settle(self) -> int | None:
+        """See `Settler`. An end is read while the other has room."""
+        for port, other in self._ends.items():
+            port.flush()
+            reads = 0 if other.held else selectors.EVENT_READ
+            writes = selectors.EVENT_WRITE if port.backlog else 0
+            port.watch(self._selector, self._moves[port], reads | writes)
+        return None
+
+    def _on_ready(self, port: PtyPort, events: int) -> None:
+        if events & selectors.EVENT_READ:
+            self._ends[port].write(port.read())

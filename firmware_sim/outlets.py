@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from firmware_sim import wire
-from firmware_sim.bus import Bus
-from firmware_sim.links import BusOutlet
+from firmware_sim.bus import Bus, Node
 from firmware_sim.schedule import Place
 
 
@@ -46,6 +45,55 @@ class Port(Protocol):
     def unplug(self) -> None:
         """Take it away."""
         ...
+
+
+class BusOutlet:
+    """A device's place on a bus.
+
+    Args:
+        bus: The bus.
+        name: The device's name on it.
+        listens: Whether it gets what others send, by `take`.
+        accepts: Of what ids, None for all.
+
+    Attributes:
+        bus: The bus.
+        node: The device's node: its counters, its state; what faults on the line work on.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        name: str,
+        *,
+        listens: bool = False,
+        accepts: frozenset[int] | None = None,
+    ) -> None:
+        self.bus = bus
+        self.node = Node(name, receives=listens, accepts=accepts)
+        bus.join(self.node)
+
+    @property
+    def held(self) -> bool:
+        """See `Outlet`."""
+        return self.bus.holds(self.node)
+
+    def send(self, data: bytes, now_ns: int) -> None:
+        """See `Outlet`."""
+        self.bus.offer(self.node, data, now_ns)
+
+    def take(self, now_ns: int) -> bytes:
+        """Return the records that the others have sent since it was last asked, b"" for none.
+
+        Args:
+            now_ns: CLOCK_MONOTONIC.
+        """
+        queue = self.node.queue
+        if not queue:
+            return b""
+        data = b"".join(queue)
+        self.bus.took(self.node, len(data), now_ns)
+        return data
 
 
 class BusLine:

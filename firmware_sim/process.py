@@ -3,14 +3,13 @@
 It may be whatever speaks the virtual bus, vcan or a serial port: a build of the firmware for this
 machine, a Zephyr ``native_sim`` image, an emulator such as Renode.
 
-Its serial port is a pty, and what the gateway opens is another one; `NullModem` is the cable
+Its serial port is a pty, and what the gateway opens is another one; `links.NullModem` is the cable
 between the two.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import logging
 import os
 import selectors
@@ -22,15 +21,12 @@ from types import TracebackType
 from typing import Self
 
 from firmware_sim.errors import SimError
-from firmware_sim.ports import PtyPort
+from firmware_sim.parent import signal_when_parent_ends
 
 LOG = logging.getLogger(__name__)
 
 STOP_S = 2.0
 """How long firmware may take to end after SIGTERM."""
-
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class FirmwareProcess:
@@ -84,7 +80,7 @@ class FirmwareProcess:
                 stdin=subprocess.DEVNULL,
                 # A group of its own: Ctrl-C is for the simulator, which then stops all of it.
                 process_group=0,
-                preexec_fn=_end_with_parent,
+                preexec_fn=signal_when_parent_ends,
             )
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
@@ -124,7 +120,8 @@ class FirmwareProcess:
         Raises:
             SimError: It cannot be started again.
         """
-        if self._process is not None:
+        # One that has ended by itself has no number any more: it may be another's by now.
+        if self._process is not None and self._process.poll() is None:
             self._kill()
         self.__exit__(None, None, None)
         self.state = "stopped"
@@ -156,38 +153,3 @@ class FirmwareProcess:
             self._selector.unregister(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = -1
-
-
-class NullModem:
-    """A cable between two serial ports: what is written to one end is read from the other.
-
-    Args:
-        near: The port of the firmware.
-        far: The port that others open. Without flow control it drops what nobody reads.
-        selector: The loop's.
-    """
-
-    def __init__(self, near: PtyPort, far: PtyPort, selector: selectors.BaseSelector) -> None:
-        self._ends = {near: far, far: near}
-        self._selector = selector
-        self._moves = {
-            port: lambda events, port=port: self._on_ready(port, events) for port in self._ends
-        }
-
-    def settle(self) -> int | None:
-        """See `Settler`. An end is read while the other has room."""
-        for port, other in self._ends.items():
-            port.flush()
-            reads = 0 if other.held else selectors.EVENT_READ
-            writes = selectors.EVENT_WRITE if port.backlog else 0
-            port.watch(self._selector, self._moves[port], reads | writes)
-        return None
-
-    def _on_ready(self, port: PtyPort, events: int) -> None:
-        if events & selectors.EVENT_READ:
-            self._ends[port].write(port.read())
-
-
-def _end_with_parent() -> None:
-    """Have the kernel end this process when the simulator is killed. Runs in the child."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import logging
 import os
 import selectors
-import signal
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -21,12 +18,12 @@ from firmware_sim import loop
 from firmware_sim.assembly import Assembly
 from firmware_sim.control import ControlServer
 from firmware_sim.devices.base import Device
-from firmware_sim.errors import SimError
 from firmware_sim.faults.faults import Faults
-from firmware_sim.links import SlcanLink
+from firmware_sim.links import NullModem, SlcanLink
 from firmware_sim.outlets import BusLine, Port
+from firmware_sim.parent import announce, stop_with_parent
 from firmware_sim.ports import PtyPort
-from firmware_sim.process import FirmwareProcess, NullModem
+from firmware_sim.process import FirmwareProcess
 from firmware_sim.rig import Rig
 from firmware_sim.scenario import Scenario
 from firmware_sim.schedule import Place, Schedule
@@ -35,8 +32,6 @@ from firmware_sim.server import BusServer
 
 DRAIN_S = 1.0
 """How long, at the end, nodes have to take what is already on the bus."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 class Simulation:
@@ -202,31 +197,8 @@ def default_ports(namespace: str) -> Path:
     return folder / namespace
 
 
-def stop_with_parent() -> None:
-    """Have the kernel send this process SIGTERM when its parent ends.
-
-    Raises:
-        SimError: The parent has ended already, or the kernel cannot.
-    """
-    parent = os.getppid()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0) != 0:
-        raise SimError(f"cannot watch the parent process: {os.strerror(ctypes.get_errno())}")
-    if os.getppid() != parent:
-        raise SimError("the parent process ended while this one started")
-
-
 def _filled(text: str, words: Mapping[str, str]) -> str:
     """Return *text* with each ``{word}`` replaced by what it stands for."""
     for word, meaning in words.items():
         text = text.replace(f"{{{word}}}", meaning)
     return text
-
-
-def announce(fd: int) -> None:
-    """Write READY to descriptor *fd*, and close it."""
-    try:
-        os.write(fd, b"READY\n")
-        os.close(fd)
-    except OSError as error:
-        print(f"firmware-sim: descriptor {fd}: {error.strerror}", file=sys.stderr)

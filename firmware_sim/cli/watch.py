@@ -14,7 +14,7 @@ from firmware_sim.bridge import Bridge, Traffic
 from firmware_sim.cli import options
 from firmware_sim.dump import ALL_ERRORS, Dump
 from firmware_sim.errors import BridgeError
-from firmware_sim.simulation import announce, stop_with_parent
+from firmware_sim.parent import announce, stop_with_parent
 
 
 @click.command()

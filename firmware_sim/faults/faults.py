@@ -13,8 +13,7 @@ from firmware_sim.explain import listed
 from firmware_sim.faults import support
 from firmware_sim.faults.effect import Context, Effect, Target
 from firmware_sim.faults.kinds import AnyFault
-from firmware_sim.links import BusOutlet
-from firmware_sim.outlets import BusLine
+from firmware_sim.outlets import BusLine, BusOutlet
 from firmware_sim.rig import Member, Rig
 from firmware_sim.schedule import Place
 from firmware_sim.section import duration_ns

@@ -5,8 +5,7 @@ import pytest
 from firmware_sim import wire
 from firmware_sim.bus import Bus
 from firmware_sim.devices.load import Load
-from firmware_sim.links import BusOutlet
-from firmware_sim.outlets import BusLine
+from firmware_sim.outlets import BusLine, BusOutlet
 from firmware_sim.schedule import Schedule
 
 MS = 1_000_000

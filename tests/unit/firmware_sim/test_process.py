@@ -11,8 +11,9 @@ import pytest
 import serial
 
 from firmware_sim.errors import SimError
+from firmware_sim.links import NullModem
 from firmware_sim.ports import PtyPort
-from firmware_sim.process import FirmwareProcess, NullModem
+from firmware_sim.process import FirmwareProcess
 
 
 @pytest.fixture

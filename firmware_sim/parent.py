@@ -1,0 +1,41 @@
+"""A process and the one that started it: told when all is ready, and not outlived."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+from firmware_sim.errors import SimError
+
+_PR_SET_PDEATHSIG = 1
+# Looked up here: between fork and exec there is no place for it.
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def signal_when_parent_ends() -> bool:
+    """Have the kernel send this process SIGTERM when its parent ends; return whether it will."""
+    return bool(_LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0) == 0)
+
+
+def stop_with_parent() -> None:
+    """Have the kernel send this process SIGTERM when its parent ends.
+
+    Raises:
+        SimError: The parent has ended already, or the kernel cannot.
+    """
+    parent = os.getppid()
+    if not signal_when_parent_ends():
+        raise SimError(f"cannot watch the parent process: {os.strerror(ctypes.get_errno())}")
+    if os.getppid() != parent:
+        raise SimError("the parent process ended while this one started")
+
+
+def announce(fd: int) -> None:
+    """Write READY to descriptor *fd*, and close it."""
+    try:
+        os.write(fd, b"READY\n")
+        os.close(fd)
+    except OSError as error:
+        print(f"firmware-sim: descriptor {fd}: {error.strerror}", file=sys.stderr)
