@@ -55,6 +55,16 @@ class _PipeHandler(logging.Handler):
             sys.stderr.buffer.write(line)
 
 
+def pour_out(pipe: int) -> None:
+    """Print on standard error what waits in the reading end *pipe*: nobody draws it any more."""
+    try:
+        while waiting := os.read(pipe, 1 << 16):
+            sys.stderr.buffer.write(waiting)
+            sys.stderr.flush()
+    except BlockingIOError:
+        return
+
+
 def set_up_logging(log_format: LogFormat = "text", pipe: int | None = None) -> None:
     """Send the log to standard error, or to the writing end *pipe* of a non-blocking pipe."""
     handler = logging.StreamHandler() if pipe is None else _PipeHandler(pipe)

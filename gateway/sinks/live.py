@@ -24,7 +24,12 @@ class LiveView(Protocol):
 
     What it cannot show, because the terminal has gone, it passes over: a view must not stop what
     it shows.
+
+    Attributes:
+        gone: Whether the terminal has gone, or whoever read the lines.
     """
+
+    gone: bool
 
     def __enter__(self) -> Self: ...
 
@@ -76,14 +81,14 @@ class LiveScreen:
         )
         self._size = console.size
         self._next_ns = 0
-        self._gone = False
+        self.gone = False
 
     def __enter__(self) -> Self:
         """Hide the cursor and take the lines below it."""
         try:
             self._live.start()
         except OSError:
-            self._gone = True
+            self.gone = True
         return self
 
     def __exit__(
@@ -97,7 +102,7 @@ class LiveScreen:
         try:
             self._live.stop()
         except OSError:
-            self._gone = True
+            self.gone = True
 
     def update(self, now_ns: int) -> int:
         """See `LiveView`."""
@@ -108,7 +113,7 @@ class LiveScreen:
         return self._next_ns
 
     def _draw(self) -> None:
-        if self._gone:
+        if self.gone:
             return
         size = self._console.size
         try:
@@ -120,7 +125,7 @@ class LiveScreen:
             picture = self._renderer.render(size.width, max(size.height - 1, 1))
             self._live.update(picture, refresh=True)
         except OSError:
-            self._gone = True
+            self.gone = True
 
 
 class PlainView:
@@ -136,7 +141,7 @@ class PlainView:
         self._stream = stream
         self._printed = model.noticed
         self._next_ns: int | None = None
-        self._gone = False
+        self.gone = False
 
     def __enter__(self) -> Self:
         return self
@@ -172,13 +177,13 @@ class PlainView:
         self._printed = self._model.noticed
 
     def _print(self, line: str) -> None:
-        if self._gone:
+        if self.gone:
             return
         encoding = self._stream.encoding or "utf-8"
         try:
             print(line.encode(encoding, "replace").decode(encoding), file=self._stream, flush=True)
         except OSError:
-            self._gone = True
+            self.gone = True
 
 
 def _summary(model: LiveModel) -> str:

@@ -4,7 +4,7 @@
     <runtime folder>/<name>-<hash of the configuration's path>.sock    answers `gateway status`
 
 The lock is the truth: the kernel frees it with the process, however that ends, so a lock file or
-socket that was left behind means nothing.
+socket that one left behind who was killed means nothing.
 """
 
 from __future__ import annotations
@@ -90,18 +90,17 @@ class Instance:
         folder.mkdir(mode=0o755 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
         if folder.stat().st_uid != os.geteuid():
             raise GatewayError(f"{folder}: got a folder of another user, expected one's own")
-        path = folder / f"{self._stem}.lock"
-        self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pid = _read_lock(path).get("pid", 0)
-            os.close(self._lock)
-            self._lock = None
-            raise AlreadyRunningError(self._file, pid) from None
-        os.ftruncate(self._lock, 0)
-        holder = {"pid": os.getpid(), "config": str(self._file)}
-        os.pwrite(self._lock, json.dumps(holder).encode(), 0)
+        self._lock_path = folder / f"{self._stem}.lock"
+        lock = _take_lock(self._lock_path)
+        if lock is None:
+            raise AlreadyRunningError(self._file, _read_lock(self._lock_path).get("pid", 0))
+        self._lock = lock
+        if other := self._other_holder():
+            self._let_go()
+            raise AlreadyRunningError(self._file, _read_lock(other).get("pid", 0))
+        text = json.dumps({"pid": os.getpid(), "config": str(self._file)})
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, text.encode(), 0)
         self._socket_path = folder / f"{self._stem}.sock"
         self._socket_path.unlink(missing_ok=True)
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
@@ -132,9 +131,53 @@ class Instance:
     ) -> None:
         if self.listener is not None:
             self._socket_path.unlink(missing_ok=True)
-        # The lock file stays: unlinking it would let one starter lock the old file while another
-        # locks a new one of the same name.
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._lock is not None:
+            self._lock_path.unlink(missing_ok=True)  # while it is held: see `_take_lock`
         self.forget()
+
+    def _other_holder(self) -> Path | None:
+        """Return the lock file of an instance of another user or name, such as the service's."""
+        for folder in _search_folders():
+            for path in folder.glob(f"*-{_digest(self._file)}.lock"):
+                if path != self._lock_path and _is_held(path):
+                    return path
+        return None
+
+
+def _take_lock(path: Path) -> int | None:
+    """Lock the file *path*, made where it is missing; return its descriptor, None if it is held.
+
+    Who ends unlinks the file while he holds it. So one that has no name any more was that of
+    somebody who has just ended, and locks nobody out: the next one is tried.
+    """
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return None
+        if os.fstat(lock).st_nlink:
+            return lock
+        os.close(lock)
+
+
+def _is_held(path: Path) -> bool:
+    """Whether somebody holds the lock file *path*; False where one may not look."""
+    try:
+        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 def _digest(file: Path) -> str:

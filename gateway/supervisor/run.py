@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 from gateway.clock import NS_PER_MS, SYSTEM_CLOCK, Clock
 from gateway.errors import GatewayError
-from gateway.log import set_up_logging
+from gateway.log import pour_out, set_up_logging
 from gateway.ring.lock import wait_at_most
-from gateway.supervisor.assembly import Assembly
+from gateway.supervisor.assembly import VIEW, Assembly
 from gateway.supervisor.desk import Desk
 from gateway.supervisor.instance import Instance
 from gateway.supervisor.ledger import format_ledger
@@ -72,13 +72,18 @@ def run_gateway(
             service = ServiceNotifier(
                 supervisor.children, assembly.board, clock, report.line, assembly.stop.is_set
             )
+            view = next((each for each in supervisor.children if each.spec.name == VIEW), None)
 
             def on_turn() -> None:
                 report.measure_rates()
                 service.turn()
+                if assembly.log_pipe is not None and view is not None and view.ended:
+                    pour_out(assembly.log_pipe[0])
 
             supervisor.on_turn = on_turn
             outcome = supervisor.run(seconds)
+            if assembly.log_pipe is not None:
+                pour_out(assembly.log_pipe[0])
             set_up_logging(options.log_format)
             # Standard output is for programs when alarms are printed there as JSON.
             out = sys.stderr if options.json_to_stdout else sys.stdout

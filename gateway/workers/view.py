@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from gateway.analysis.alarm_text import AlarmText
 from gateway.clock import NS_PER_MS, NS_PER_S, Clock
 from gateway.errors import RingClosed, RingEvicted, RingTimeout
+from gateway.log import pour_out
 from gateway.ring import Batch, Reader
-from gateway.sinks.live import open_view
+from gateway.sinks.live import LiveView, open_view
 from gateway.sinks.live_model import LiveModel, Notice, Status
 from gateway.sinks.live_text import short_names
 from gateway.workers.board import Row, RowState
@@ -73,7 +74,7 @@ class View:
                 select.select([], [], [], LOOK_NS / NS_PER_S)
                 ended = self._take_samples()
                 ended = self._take_alarms() and ended
-                self._take_log()
+                self._take_log(view)
                 self._model.set_active(self._active())
                 self._model.status = self._health()
                 now_ns = self._clock.monotonic_ns()
@@ -109,7 +110,10 @@ class View:
             f": {signal.full_name} = ", f": {self._short_names[signal.index]} = "
         )
 
-    def _take_log(self) -> None:
+    def _take_log(self, view: LiveView) -> None:
+        if view.gone:
+            pour_out(self._log_pipe)
+            return
         try:
             self._log_rest += os.read(self._log_pipe, 1 << 16)
         except BlockingIOError:

@@ -104,6 +104,11 @@ def test_a_signal_drains_what_was_read_and_ends_with_the_ledger(bench, number):
     assert rows["alarms > journal"][1] == len(bench.events())
 
 
+def journalled(status):
+    """How many events the journal has."""
+    return next(each["delivered"] for each in status["ledger"] if each["stage"] == "journal")
+
+
 @pytest.mark.parametrize("victim", ["drive", "analyzer-0", "analyzer-2", "journal"])
 def test_a_process_that_is_killed_costs_no_event(bench, victim):
     bench.write_drive(6)
@@ -111,6 +116,8 @@ def test_a_process_that_is_killed_costs_no_event(bench, victim):
     expected = bench.gateway("backtest", "car.toml", "drive.log").stdout
     with bench.running() as process:
         for restarts in range(3):
+            # In the middle of events: what it was at must not be lost, nor happen twice.
+            bench.status_when(lambda status, told=3 * restarts + 1: journalled(status) >= told)
             os.kill(bench.pid_of(victim, restarts), signal.SIGKILL)
         out, log = process.communicate(timeout=120)
     assert process.returncode == 0, log
@@ -136,6 +143,22 @@ def test_a_view_that_was_killed_still_knows_which_alarms_are_on(bench):
         _, log = process.communicate(timeout=120)
     assert process.returncode == 0, log
     assert len([line for line in lines if "engine_very_hot" in line]) <= 1
+
+
+def test_the_log_is_printed_when_nobody_sees_the_view(bench):
+    def shown(status):
+        [way] = [entry for entry in status["ledger"] if entry["stage"] == "alarms > view"]
+        return way["delivered"]
+
+    bench.write_drive(60)
+    bench.configure(speed="1.0")
+    with bench.running("--live") as process:
+        process.stdout.close()
+        for _ in range(3):  # what comes later than a warning it could not show
+            before = shown(bench.status())
+            bench.status_when(lambda status, before=before: shown(status) > before)
+        os.kill(bench.pid_of("analyzer-0", 0), signal.SIGKILL)
+        bench.read_until(process.stderr, "analyzer-0 ended (killed by SIGKILL)")
 
 
 def test_a_warning_in_the_view_names_its_signal_as_the_table_does(bench):

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from gateway.log import set_up_logging
+from gateway.log import pour_out, set_up_logging
 
 
 @pytest.fixture(autouse=True)
@@ -73,3 +73,14 @@ def test_a_view_that_does_not_read_blocks_nobody(pipe, capfd):
     for _ in range(100):
         logging.getLogger("can0").warning("x" * 1000)
     assert "x" * 1000 in capfd.readouterr().err  # what did not fit
+
+
+def test_what_a_view_has_not_drawn_can_be_printed_in_its_place(pipe, capfd):
+    reading, writing = pipe
+    set_up_logging(pipe=writing)
+    for _ in range(3):
+        logging.getLogger("view").error("crashed")
+    assert capfd.readouterr().err == ""
+    for _ in range(2):
+        pour_out(reading)
+    assert capfd.readouterr().err.count(" ERROR view: crashed\n") == 3
