@@ -1,5 +1,6 @@
 """One instance a configuration, and a way for others to find it."""
 
+import fcntl
 import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,47 @@ def test_a_second_instance_of_a_configuration_is_refused_and_told_who_runs(tmp_p
     ):
         pass
     assert refused.value.pid == os.getpid()
+
+
+def test_one_in_another_users_folder_or_by_another_name_is_a_second_one_too(
+    tmp_path, monkeypatch, runtime_folder
+):
+    file = tmp_path / "car.toml"
+    monkeypatch.setattr("gateway.supervisor.instance.SYSTEM_FOLDER", tmp_path / "system")
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "system" / "car"))
+    with Instance("car", file):
+        monkeypatch.setenv("RUNTIME_DIRECTORY", str(runtime_folder))
+        for name in ("car", "renamed"):
+            with pytest.raises(AlreadyRunningError) as refused, Instance(name, file):
+                pass
+            assert refused.value.pid == os.getpid()
+    assert list(runtime_folder.iterdir()) == []
+    with Instance("renamed", file), pytest.raises(AlreadyRunningError), Instance("car", file):
+        pass
+
+
+def test_nothing_is_left_of_one_that_ended(tmp_path, runtime_folder):
+    with Instance("car", tmp_path / "car.toml"):
+        assert {path.suffix for path in runtime_folder.iterdir()} == {".lock", ".sock"}
+    assert list(runtime_folder.iterdir()) == []
+
+
+def test_a_lock_that_its_holder_removes_just_before_it_is_taken_is_not_mistaken_for_one(
+    tmp_path, monkeypatch, runtime_folder
+):
+    flock, removed = fcntl.flock, []
+
+    def late(descriptor, operation):
+        if not removed:
+            removed.extend(runtime_folder.iterdir())
+            removed[0].unlink()  # as the one does that ends just now
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    file = tmp_path / "car.toml"
+    with Instance("car", file), pytest.raises(AlreadyRunningError), Instance("car", file):
+        pass
+    assert len(removed) == 1
 
 
 def test_another_configuration_may_run_beside_it(tmp_path):
