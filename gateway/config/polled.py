@@ -166,7 +166,7 @@ class ObdConfig(Section, frozen=True, kw_only=True, tag="obd", tag_field="type")
         options: Passed on to python-can as they are.
         request_id: The CAN id that requests are sent with.
         answer_id: The CAN id of the answers; None is what belongs to *request_id*: 8 more, or for
-            29 bits the two addresses swapped.
+            29 bits the two addresses swapped. Required where requests go to all units.
         values: Names of values of OBD-II's service 01, such as "coolant_temp".
         requests: Requests of the maker's own.
         every: How often each is asked for.
@@ -202,9 +202,13 @@ class ObdConfig(Section, frozen=True, kw_only=True, tag="obd", tag_field="type")
             raise FieldError("values", "nothing", "at least one of them, or one of requests")
         refuse_twins("values", "name", self.values)
         refuse_twins("requests", "name", (each.name for each in self.requests))
-        # A request to 0x7DF is answered by several, each with an id of its own.
-        if self.request_id == 0x7DF and self.answer_id is None:
+        if self.is_functional and self.answer_id is None:
             raise FieldError("answer_id", "nothing", "the id of the one whose answers count")
+
+    @property
+    def is_functional(self) -> bool:
+        """Whether requests go to all units (ISO 15765-4); each answers with an id of its own."""
+        return self.request_id == 0x7DF or self.request_id >> 16 == 0x18DB
 
     @property
     def answers(self) -> int:
@@ -213,8 +217,20 @@ class ObdConfig(Section, frozen=True, kw_only=True, tag="obd", tag_field="type")
             return self.answer_id
         if self.request_id <= 0x7FF:
             return self.request_id + 8
-        target, source = self.request_id >> 8 & 0xFF, self.request_id & 0xFF
-        return self.request_id & 0x1FFF0000 | source << 8 | target
+        return _turned_round(self.request_id)
+
+    @property
+    def unit_id(self) -> int:
+        """The CAN id that reaches only the unit whose answers count."""
+        if not self.is_functional:
+            return self.request_id
+        return self.answers - 8 if self.answers <= 0x7FF else _turned_round(self.answers)
+
+
+def _turned_round(can_id: int) -> int:
+    """Return a 29-bit id with its target and source address swapped (ISO 15765-2)."""
+    target, source = can_id >> 8 & 0xFF, can_id & 0xFF
+    return can_id & 0x1FFF0000 | source << 8 | target
 
 
 def _check_every(every: Duration) -> None:

@@ -41,6 +41,8 @@ PENDING = 0x78
 _STEP_S = 0.02
 """How long one look for frames waits; ISO-TP's own timers need to be looked after."""
 _PADDING = 0x55
+_FLOW_CONTROL = 0x3
+"""The frame type of ISO-TP, in the upper half of the first byte, by which the rest is asked for."""
 _CODES = {
     "u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i",
     "u64": "Q", "i64": "q", "f32": "f", "f64": "d",
@@ -231,14 +233,17 @@ class Obd:
     def _send(self, message: isotp.CanMessage) -> None:
         if self._bus is None:
             return
+        config = self._config
+        # A request may go to all units; what asks for the rest of an answer, to the one it is of.
+        to_all = message.data[0] >> 4 != _FLOW_CONTROL
         try:
             self._bus.send(
                 can.Message(
-                    arbitration_id=message.arbitration_id,
+                    arbitration_id=config.request_id if to_all else config.unit_id,
                     is_extended_id=message.is_extended_id,
                     data=message.data,
                 ),
-                timeout=self._config.timeout / NS_PER_S,
+                timeout=config.timeout / NS_PER_S,
             )
         except LOSS as error:
             self._lost = error

@@ -105,6 +105,11 @@ def test_a_device_without_registers(first_error):
             'source "car".answer_id: got nothing, expected the id of the one whose answers count',
         ),
         (
+            "request_id = 0x18DB33F1",
+            "",
+            'source "car".answer_id: got nothing, expected the id of the one whose answers count',
+        ),
+        (
             "request_id = 0x20000000",
             "",
             'source "car".request_id: got 536870912, expected an integer from 0 to 536870911',
@@ -144,3 +149,17 @@ def test_a_request_that_is_not_hexadecimal(first_error):
 def test_the_id_of_the_answers_follows_from_that_of_the_requests(request_id, answers):
     config = ObdConfig(name="car", channel="can0", values=("rpm",), request_id=request_id)
     assert config.answers == answers
+    assert config.unit_id == request_id
+
+
+@pytest.mark.parametrize(
+    ("request_id", "answer_id", "unit_id"),
+    [(0x7DF, 0x7E9, 0x7E1), (0x18DB33F1, 0x18DAF110, 0x18DA10F1), (0x750, 0x758, 0x750)],
+)
+def test_one_of_all_units_that_are_asked_is_reached_by_an_id_of_its_own(
+    request_id, answer_id, unit_id
+):
+    config = ObdConfig(
+        name="car", channel="can0", values=("rpm",), request_id=request_id, answer_id=answer_id
+    )
+    assert config.unit_id == unit_id

@@ -49,8 +49,13 @@ class ControlUnit:
         message = self._bus.recv(timeout_s)
         if message is None:
             return None
+        is_single = message.data[0] >> 4 == 0
+        to_all = message.arbitration_id == 0x7DF and is_single  # others have to be addressed
         return isotp.CanMessage(
-            message.arbitration_id, None, bytes(message.data), message.is_extended_id
+            0x7E0 if to_all else message.arbitration_id,
+            None,
+            bytes(message.data),
+            message.is_extended_id,
         )
 
     def _send(self, message):
@@ -151,6 +156,17 @@ def test_a_unit_with_a_29_bit_address_is_asked_at_it_and_answers_from_its_own(
     with source_of(values=("speed",), request_id=0x18DA10F1) as source:
         samples = read_until(source, 1)
     assert samples["value"][0] == 88.0
+
+
+def test_the_rest_of_a_long_answer_is_asked_of_the_unit_alone_where_all_were_asked(
+    unit, source_of, read_until
+):
+    unit({"22 F4 00": ["62 F4 00 00 01 02 03 04 05 06 07 08 09 0A"]})
+    field = ObdFieldConfig(name="last", type="u8", at=10)
+    request = ObdRequestConfig(name="block", data="22 F4 00", fields=(field,))
+    with source_of(requests=(request,), request_id=0x7DF, answer_id=0x7E8) as source:
+        samples = read_until(source, 1)
+    assert values_of(source, samples) == {"last": 0x0A}
 
 
 def test_an_answer_that_is_announced_for_later_is_waited_for(unit, source_of, read_until):
