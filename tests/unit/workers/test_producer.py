@@ -258,6 +258,34 @@ def test_a_successor_counts_on(bench):
     assert bench.row.numbers["received"] == 3
 
 
+class LossySource(ScriptedSource):
+    """Loses three before each that it reads."""
+
+    def read(self, timeout_ns):
+        samples = super().read(timeout_ns)
+        if samples is not None:
+            self.counters.received += 3
+            self.counters.lost["overrun"] += 3
+        return samples
+
+
+def test_a_successor_keeps_the_reasons_of_what_was_lost(bench):
+    bench.produce([sample(1)], make=LossySource)
+    bench.produce([sample(2)])
+    assert bench.row.read_facts()["lost"] == {"overrun": 3}
+    assert bench.row.numbers["lost"] == 3
+
+
+def test_what_was_lost_to_a_process_that_was_killed_before_it_said_why_stays_lost(bench):
+    bench.produce([sample(1)])
+    bench.row.numbers["received"] += 2
+    bench.row.numbers["lost"] += 2
+    bench.produce([sample(2)])
+    assert bench.row.read_facts()["lost"] == {"before restart": 2}
+    numbers = bench.row.numbers
+    assert (numbers["received"], numbers["delivered"], numbers["lost"]) == (4, 2, 2)
+
+
 def test_a_full_ring_is_waited_for_and_costs_nothing(mocker):
     bench = Bench(capacity=64)
     many = np.repeat(sample(0), 1000)
