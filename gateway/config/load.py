@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 
 from gateway.config.consistency import disagreements, why_not
@@ -15,8 +16,12 @@ from gateway.errors import ConfigError
 _AT = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
 
-def load_config(path: str | Path) -> Config:
+def load_config(path: str | Path, without: Collection[str] = ()) -> Config:
     """Return the configuration in the file *path*. Files that it names are only looked for.
+
+    Args:
+        path: The file.
+        without: Tables that the caller does not use; what is in them is not looked at.
 
     Raises:
         ConfigError: The file cannot be read, is not TOML, or is not a configuration. It is the
@@ -28,7 +33,9 @@ def load_config(path: str | Path) -> Config:
     def report(key: str, got: str, expected: str) -> None:
         errors.append(ConfigError(file, key, got, expected))
 
-    config = to_section(_parse(file, _read(file)), Config, "", report, file=file)
+    document = _parse(file, _read(file))
+    used = {key: value for key, value in document.items() if key not in without}
+    config = to_section(used, Config, "", report, file=file)
     if not isinstance(config, Bad):
         errors.extend(disagreements(config))
     if isinstance(config, Bad) or errors:

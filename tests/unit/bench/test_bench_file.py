@@ -45,6 +45,13 @@ scenario = "scenario.toml"
     assert [source.channel for source in bench.configuration().source] == ["can0"]
 
 
+def test_where_the_gateway_writes_its_journal_is_no_matter_of_the_bench(load, tmp_path):
+    (tmp_path / "car.toml").write_text(
+        GATEWAY + '[alarms]\njournal = "/nowhere/on/this/machine/alarms.jsonl"\n'
+    )
+    assert load('gateway = "car.toml"').configuration().alarms.journal is None
+
+
 def test_sources_and_rules_may_stand_in_the_file_itself(load):
     bench = load(GATEWAY)
     assert bench.configuration().source[0].name == "can0"
