@@ -21,6 +21,10 @@ class BenchError(GatewayError):
     """A test asks for what this bench does not know, or the bench itself does not work."""
 
 
+class NoAnswer(AssertionError):  # noqa: N818 - a finding about the device, not an error here
+    """The device did not answer in time."""
+
+
 def unknown(key: str, name: str, expected: str, known: Iterable[str]) -> BenchError:
     """Return the error for a name that this bench does not know.
 
@@ -40,7 +44,3 @@ def unknown(key: str, name: str, expected: str, known: Iterable[str]) -> BenchEr
     elif len(names) <= _MOST_LISTED:
         hint = f": {one_of(names)}"
     return BenchError(f"{key}: got {as_toml(name)}, expected {expected}{hint}")
-
-
-class NoAnswer(AssertionError):  # noqa: N818 - a finding about the device, not an error here
-    """The device did not answer in time."""
