@@ -52,7 +52,8 @@ def run_command(command: tuple[str, ...]) -> Answer | None:
 class Machine:
     """Files below a root folder, and commands.
 
-    Paths are those of the machine (``/proc/self/status``), wherever its root is.
+    Paths are those of the machine (``/proc/self/status``), wherever its root is; a relative one, as
+    a serial port may be, begins at the current folder.
 
     Args:
         root: The folder that stands for ``/``.
@@ -156,4 +157,4 @@ class Machine:
         return match[1]
 
     def _at(self, path: str) -> Path:
-        return self._root / path.lstrip("/")
+        return self._root / os.path.abspath(path).lstrip("/")

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from gateway.analysis.alarm_text import AlarmText
 from gateway.config.show import as_text
 from gateway.log import LogFormat
+from gateway.record import Alarm
 from gateway.sinks.console import Console
 from gateway.sinks.journal import Journal
 from gateway.sinks.lines import LineOutput, LineStream
@@ -54,7 +53,7 @@ class AlarmOutput:
     does: str
     lossless: bool
     open: Callable[[], LineOutput]
-    words: Callable[[np.void], bytes]
+    words: Callable[[Alarm], bytes]
 
 
 def alarm_outputs(plan: Plan, options: Options) -> list[AlarmOutput]:

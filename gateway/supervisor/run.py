@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from gateway.clock import NS_PER_MS, SYSTEM_CLOCK, Clock
 from gateway.errors import GatewayError
@@ -87,7 +87,9 @@ def run_gateway(
             set_up_logging(options.log_format)
             # Standard output is for programs when alarms are printed there as JSON.
             out = sys.stderr if options.json_to_stdout else sys.stdout
-            print(f"\n{format_ledger(ledger(assembly, ended=True))}", file=out, flush=True)
+            # Whoever reads it may have gone; how the run went is to be said all the same.
+            with suppress(BrokenPipeError):
+                print(f"\n{format_ledger(ledger(assembly, ended=True))}", file=out, flush=True)
     _judge(outcome)
 
 

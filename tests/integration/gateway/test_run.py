@@ -145,6 +145,17 @@ def test_a_view_that_was_killed_still_knows_which_alarms_are_on(bench):
     assert len([line for line in lines if "engine_very_hot" in line]) <= 1
 
 
+def test_how_a_run_went_is_told_though_nobody_reads_its_ledger(bench):
+    bench.configure(speed="1.0")
+    with bench.running() as process:
+        process.stdout.close()
+        os.kill(bench.pid_of("analyzer-0", 0), signal.SIGSTOP)
+        process.send_signal(signal.SIGTERM)
+        log = process.stderr.read()
+        assert process.wait() == 3
+    assert log.endswith("gateway: did not stop in time and had to be killed: analyzer-0\n")
+
+
 def test_the_log_is_printed_when_nobody_sees_the_view(bench):
     def shown(status):
         [way] = [entry for entry in status["ledger"] if entry["stage"] == "alarms > view"]

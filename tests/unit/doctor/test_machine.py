@@ -42,6 +42,14 @@ def test_paths_are_found_and_resolved_as_the_machine_calls_them(machine, tmp_pat
     assert machine.link("/dev/ttyACM0") is None
 
 
+def test_a_port_may_be_named_relative_to_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gps").touch()
+    machine = Machine()
+    assert machine.exists("gps")
+    assert machine.resolve("./gps") == str((tmp_path / "gps").resolve())
+
+
 def test_the_user_of_this_process_is_told_from_files_alone():
     machine = Machine()
     assert machine.user_id == os.geteuid()
