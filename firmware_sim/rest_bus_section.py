@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta, field
 
-from firmware_sim.devices.encoder import FLOAT_FORMATS, first_bit
 from firmware_sim.devices.generators import Generator, constant
 from firmware_sim.devices.protection import DataIdMode, Kind, Protection
 from firmware_sim.errors import RequestError
@@ -24,6 +23,7 @@ from firmware_sim.generator_sections import (
     RecordingSection,
 )
 from firmware_sim.section import FINITE_IN_WORDS, LARGEST, Duration, OnBus, Section, duration_ns
+from firmware_sim.signal_database import check_sendable, load_database
 
 if TYPE_CHECKING:
     # Where it is used, as cantools takes longer to import than an empty bus to start.
@@ -117,7 +117,7 @@ class RestBusSection(OnBus, frozen=True, kw_only=True, tag="rest-bus", tag_field
         """
         from firmware_sim.devices.rest_bus import RestBus  # noqa: PLC0415
 
-        plans = self._plans(_database(self.dbc), seed)
+        plans = self._plans(load_database(self.dbc), seed)
         try:
             return RestBus(self.name, plans)
         except ValueError as error:
@@ -182,7 +182,7 @@ class RestBusSection(OnBus, frozen=True, kw_only=True, tag="rest-bus", tag_field
             and self._cycle_ns(message)
         ]
         for message in sent:
-            _check(message)
+            check_sendable(message)
         return sent
 
     def _cycle_ns(self, message: Message) -> int:
@@ -193,25 +193,6 @@ class RestBusSection(OnBus, frozen=True, kw_only=True, tag="rest-bus", tag_field
         if "cyclic" not in how and any(word in how for word in _SELDOM):
             return 0
         return max(int(message.cycle_time or 0), 0) * 1_000_000
-
-
-def _check(message: Message) -> None:
-    """Refuse what cannot be sent in one frame, by what a database may say all the same."""
-    what = ""
-    # J1939 and NMEA 2000 split what does not fit; there is no CAN FD in them.
-    if message.length > (8 if message.protocol == "j1939" else 64):
-        what = f" of {message.length} bytes, which takes several frames"
-    for signal in message.signals:
-        first, last = first_bit(signal), first_bit(signal) + signal.length - 1
-        if last >= 8 * message.length:
-            what = f", whose {signal.name} has the bits {first} to {last}, beyond its end"
-        elif not signal.scale:
-            what = f", whose {signal.name} has the factor 0"
-        elif signal.is_float and signal.length not in FLOAT_FORMATS:
-            what = f", whose {signal.name} is a float of {signal.length} bits"
-    if what:
-        expected = f'to leave it out: cycle.{message.name} = "0s"'
-        raise RequestError("dbc", message.name + what, expected)
 
 
 def _generator(value: object, message: Message, signal: str, name: str, seed: str) -> Generator:
@@ -284,23 +265,3 @@ def _known(where: str, name: str, names: Iterable[str]) -> None:
 def _got_expected(text: object) -> tuple[str, str]:
     got, _, expected = str(text).removeprefix("got ").rpartition(", expected ")
     return got, expected
-
-
-@lru_cache(maxsize=4)
-def _database(file: str) -> Database:
-    import cantools.database  # noqa: PLC0415
-    from cantools.database.can import Database  # noqa: PLC0415
-    from cantools.database.errors import Error  # noqa: PLC0415
-
-    try:
-        # Not strict, as databases with overlapping signals are in use.
-        database = cantools.database.load_file(file, strict=False)
-    except OSError as error:
-        got = (error.strerror or str(error)).lower()
-        raise RequestError("dbc", f"{got}: {file}", "a signal database") from None
-    except (Error, ValueError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise RequestError("dbc", f"{file}: {first}", "a signal database") from None
-    if not isinstance(database, Database):
-        raise RequestError("dbc", file, "a database of CAN signals")
-    return database
