@@ -96,7 +96,7 @@ class ModbusConfig(Section, frozen=True, kw_only=True, tag="modbus", tag_field="
         parity: N(one), E(ven), O(dd).
         stopbits: Stop bits.
         every: How often each device is read.
-        timeout: How long an answer may take.
+        timeout: How long an answer may take, besides the time that its bytes need on the line.
         mute_after: The line is said to be mute when nobody has answered for this long; 0: never.
         devices: Who is on the line; at least one.
         signals: Names or patterns of signals to read besides the rules' own.

@@ -26,6 +26,9 @@ MOST_REGISTERS = 125
 MOST_BITS = 2000
 """What one request may ask for, by the standard."""
 
+BITS_A_BYTE = 11
+"""On the line: a start bit, eight of data, parity or a second stop bit, a stop bit."""
+
 _FUNCTIONS = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
 _CODES = {
     "u16": ">H", "i16": ">h", "u32": ">I", "i32": ">i",
@@ -65,11 +68,12 @@ class Modbus:
         self._config = config
         self._port: serial.Serial | None = None
         remaining = iter(signals)
-        self.questions: Sequence[Question] = [
+        self._blocks = [
             _Block(self, device, items, device.every or config.every)
             for device in config.devices
             for items in _blocks([_item(each, next(remaining)) for each in device.registers])
         ]
+        self.questions: Sequence[Question] = self._blocks
 
     def open(self) -> None:
         """See `Inquirer`.
@@ -86,11 +90,13 @@ class Modbus:
                 "minimalmodbus is not installed: pip install 'embedded-gateway[modbus]'",
                 LinkState.REFUSED,
             ) from None
+        # pyserial's time-out is for an answer as a whole.
+        longest_s = max(block.answer_size for block in self._blocks) * BITS_A_BYTE / config.baudrate
         port = serial.Serial(
             baudrate=config.baudrate,
             parity=config.parity,
             stopbits=config.stopbits,
-            timeout=config.timeout / NS_PER_S,
+            timeout=config.timeout / NS_PER_S + longest_s,
             exclusive=True,
         )
         port.port = config.port
@@ -156,6 +162,8 @@ class _Block:
         self._start = items[0].register.address
         self._count = max(item.end for item in items) - self._start
         self._items = items
+        data_size = -(-self._count // 8) if items[0].register.is_bit else 2 * self._count
+        self.answer_size = 5 + data_size  # address, function, size, and a checksum of two
 
     def ask(self) -> list[Value]:
         """See `Question`."""

@@ -112,6 +112,13 @@ def test_neighbours_share_a_request_and_others_do_not():
     assert blocks(*range(MOST_REGISTERS + 1)) == [(0, 125), (125, 1)]
 
 
+def test_a_long_answer_has_besides_the_time_that_its_bytes_need_on_the_line(slave, plugged):
+    registers = [RegisterConfig(name=f"r{each}", address=each) for each in range(MOST_REGISTERS)]
+    with source_of(plugged(slave).path, *registers, timeout="200ms") as source:
+        timeout_s = source._inquirer._port.timeout
+    assert timeout_s == pytest.approx(0.2 + (3 + 2 * MOST_REGISTERS + 2) * 11 / 19200)
+
+
 def test_a_value_outside_its_range_is_flagged(slave, plugged, read_until):
     cold = RegisterConfig(
         name="coolant", kind="input", address=0, type="i16", scale=0.1, minimum=0.0
