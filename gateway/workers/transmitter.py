@@ -25,7 +25,7 @@ FULL_RETRY_NS = 2 * NS_PER_MS
 """How soon to try again while the interface's queue is full: about the time of a dozen frames."""
 
 FIRST_RETRY_NS = NS_PER_S // 5
-LONGEST_RETRY_NS = 5 * NS_PER_S
+LONGEST_RETRY_NS = NS_PER_S // 2
 STALL_NS = 5 * NS_PER_S
 """A frame that the bus has not confirmed for so long is taken for lost with its link."""
 

@@ -262,6 +262,24 @@ def test_commands_during_an_outage_expire_and_say_why(timed):
     assert timed.link.written == []
 
 
+def test_a_link_that_was_away_for_long_is_open_within_a_second_of_its_return(timed):
+    opened_ns = []
+    outcomes = [LinkError("no such device")] * 6 + [None]
+    now_ns, timed.link.open = timed.clock.monotonic_ns, lambda: tried(outcomes.pop(0))
+
+    def tried(outcome):
+        opened_ns.append(now_ns())
+        if outcome is not None:
+            raise outcome
+
+    # Time passes whenever somebody looks.
+    timed.clock.monotonic_ns = lambda: timed.clock.advance(100 * NS_PER_MS) or now_ns()
+    timed.end_when(lambda: True)
+    timed.run()
+    assert len(opened_ns) == 7
+    assert np.diff(opened_ns).max() < NS_PER_S
+
+
 def test_a_bus_that_confirms_nothing_gets_one_frame_and_is_given_up_after_a_while(timed):
     timed.request(1, SPEED=25)
     timed.request(2, SPEED=30)
