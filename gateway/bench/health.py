@@ -41,8 +41,8 @@ class Health:
         if not self.drops_expected:
             found += self._drops()
         if not self.leaks_expected:
-            links = self._rig.observer.link_descriptors() | self._rig.sender.link_descriptors()
-            found += Holdings().beyond(self._holdings, links)
+            links = self._rig.observer.holdings, self._rig.sender.holdings
+            found += Holdings().beyond(self._holdings, *links)
         return found
 
     def _bus_errors(self) -> Iterator[str]:

@@ -16,7 +16,7 @@ import numpy as np
 from gateway.analysis.engine import Engine
 from gateway.bench.errors import BenchError
 from gateway.bench.history import History
-from gateway.bench.holdings import gathering
+from gateway.bench.holdings import LinkHoldings
 from gateway.bench.tap import BusTap
 from gateway.clock import NS_PER_MS, NS_PER_S, Clock
 from gateway.config.model import CanConfig, Config
@@ -50,6 +50,7 @@ class Observer:
         alarms: The alarm events since `begin`.
         outages: Why each source was lost since `begin`, once for each time.
         seen_ns: Everything that came before this moment has been read.
+        holdings: What came with the links whenever they were opened.
     """
 
     def __init__(self, config: Config, clock: Clock) -> None:
@@ -66,6 +67,7 @@ class Observer:
         self.alarms: list[np.void] = []
         self.outages: dict[str, list[str]] = {source.name: [] for source in self.sources}
         self.seen_ns = 0
+        self.holdings = LinkHoldings()
         self._engine = Engine(self.rules)
         self._early = np.empty(0, SAMPLE)
         self._tick_ns = 0
@@ -73,7 +75,6 @@ class Observer:
         self._retry_ns = 0
         self._ready = select.poll()
         self._others: list[int] = []
-        self._gained: set[int] = set()
 
     @property
     def buses(self) -> list[BusTap]:
@@ -115,10 +116,6 @@ class Observer:
         """Return those of the open links."""
         found = (source.fileno() for source in self._open.values())
         return [descriptor for descriptor in found if descriptor is not None]
-
-    def link_descriptors(self) -> set[int]:
-        """Return the descriptors that came with the links whenever they were opened."""
-        return self._gained
 
     def watch(self, others: Sequence[int]) -> None:
         """Wake `pump` for these descriptors, too, from now on."""
@@ -192,7 +189,7 @@ class Observer:
         for number, source in enumerate(self.sources):
             if number not in self._open:
                 try:
-                    with gathering(self._gained):
+                    with self.holdings.gathering():
                         source.__enter__()
                     self._open[number] = source
                 except LinkError as error:

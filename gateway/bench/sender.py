@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gateway.bench.errors import BenchError, unknown
-from gateway.bench.holdings import gathering
+from gateway.bench.holdings import LinkHoldings
 from gateway.clock import NS_PER_S, Clock
 from gateway.config.model import CanConfig, Config, FieldError
 from gateway.config.show import one_of
@@ -29,6 +29,9 @@ class Sender:
     Args:
         config: The sources, as they are on this bench.
         clock: CLOCK_MONOTONIC.
+
+    Attributes:
+        holdings: What came with the buses since the last `close`.
     """
 
     def __init__(self, config: Config, clock: Clock) -> None:
@@ -38,7 +41,7 @@ class Sender:
         self._messages: dict[str, dict[str, Any]] | None = None
         self._encoders: dict[tuple[str, str], Encoder] = {}
         self._writers: dict[tuple[str, int], FrameWriter] = {}
-        self._gained: set[int] = set()
+        self.holdings = LinkHoldings()
 
     @property
     def sources(self) -> list[str]:
@@ -49,10 +52,6 @@ class Sender:
         """Return the descriptors that become readable when `poll` has something to do."""
         found = (writer.fileno() for writer in self._writers.values())
         return [descriptor for descriptor in found if descriptor is not None]
-
-    def link_descriptors(self) -> set[int]:
-        """Return the descriptors that came with the buses since the last `close`."""
-        return self._gained
 
     def poll(self) -> None:
         """Take what the buses give back: a node that takes nothing would hold up the others."""
@@ -110,7 +109,7 @@ class Sender:
         for writer in self._writers.values():
             writer.close()
         self._writers.clear()
-        self._gained.clear()
+        self.holdings = LinkHoldings()
 
     def words(self, source: str, message: str, signal: str) -> dict[str, float]:
         """Return the words that the database has for a signal's values."""
@@ -144,7 +143,7 @@ class Sender:
         key = source, can_id
         if key not in self._writers:
             writer = choose_writer(self._sources[source], [can_id])
-            with gathering(self._gained):
+            with self.holdings.gathering():
                 writer.open()
             self._writers[key] = writer
         return self._writers[key]

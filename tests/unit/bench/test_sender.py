@@ -66,9 +66,9 @@ def test_what_an_adapter_has_open_is_known_as_the_links(sender, adapters):
     sender.send_raw("can0", 0x123, b"\x01")
     [adapter] = adapters
     assert adapter.sent == [0x123]
-    assert sender.link_descriptors() == set(adapter.ends)
+    assert sender.holdings.descriptors == set(adapter.ends)
     sender.close()
-    assert sender.link_descriptors() == set()
+    assert sender.holdings.descriptors == set()
 
 
 def test_a_bus_that_is_gone_is_left_and_joined_again_for_the_next_frame(sender, adapters):
