@@ -11,7 +11,6 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -22,15 +21,16 @@ from numpy.typing import NDArray
 from gateway.analysis.quiet import QuietRules, QuietTable
 from gateway.analysis.resumable import ResumableEngine
 from gateway.analysis.rules import Condition, Rule
-from gateway.analysis.states import RuleState
 from gateway.clock import NS_PER_S, SYSTEM_CLOCK, Clock
 from gateway.config.model import CanConfig, ReplayConfig, SourceConfig
 from gateway.config.polled import ModbusConfig, ObdConfig
-from gateway.errors import ConfigError, LockHeld, RingClosed, RingTimeout
-from gateway.record import ALARM, SAMPLE, AlarmKind
-from gateway.ring import Event, Partition, Reader, ReaderSpec, Ring
+from gateway.errors import ConfigError
+from gateway.record import ALARM, SAMPLE
+from gateway.ring import Event, Partition, ReaderSpec, Ring
 from gateway.sinks.live_model import Status
 from gateway.sinks.ordering import AlarmMerge
+from gateway.supervisor import active_alarms
+from gateway.supervisor.active_alarms import ActiveAlarms
 from gateway.supervisor.options import AlarmOutput, Options, alarm_outputs
 from gateway.supervisor.orders import Orders
 from gateway.supervisor.table import ProcessSpec, Stage
@@ -50,10 +50,6 @@ SINK_STOP_S = 2.0
 """What waits is put on disk, and some disks are slow."""
 
 VIEW = "view"
-STATUS = "status"
-"""The supervisor's own reader of the alarms ring."""
-
-_ON = [RuleState.ACTIVE, RuleState.CLEARING]
 
 
 class Assembly:
@@ -73,6 +69,7 @@ class Assembly:
         samples: The ring between producers and analyzers.
         alarms: The ring between analyzers and sinks.
         analyzers: The names of the analyzers, which are also those of their readers.
+        active_alarms: Which alarms are on.
         outputs: Where alarm events go.
         buses: Those on which something may be sent, by the name of the process that does it; a
             gateway that is not armed has none.
@@ -120,16 +117,20 @@ class Assembly:
                 *(ReaderSpec(name=each.name, lossless=each.lossless) for each in self.outputs),
                 *(ReaderSpec(name=name) for name in self.buses),
                 *view,
-                ReaderSpec(name=STATUS, lossless=False),
+                ReaderSpec(name=active_alarms.READER, lossless=False),
             ],
         )
-        self._watch: Reader | None = None
-        self._raised: dict[int, float] = {}
         self.start, self.stop = Event(), Event()
         self.orders = Orders(tuple(self.buses.values()), self.stop, clock)
         self._marks = np.frombuffer(mmap.mmap(-1, 8 * (len(plan.rules) + 1)), np.uint64)
         self._rules = [plan.rules_of(number) for number in range(count)]
         self._rule_memory = [self._memory_for(rules) for rules in self._rules]
+        self.active_alarms = ActiveAlarms(
+            plan.rules,
+            list(zip(self._rules, self._rule_memory, strict=True)),
+            len(plan.sources),
+            self.alarms,
+        )
         quiet = QuietTable.size(len(plan.signals), len(plan.sources), count)
         self._quiet = QuietTable(
             np.frombuffer(mmap.mmap(-1, quiet), np.uint8),
@@ -150,8 +151,7 @@ class Assembly:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._watch is not None:
-            self._watch.close()
+        self.active_alarms.close()
         for each in (self.samples, self.alarms, self.start, self.stop, self.board, self.orders):
             each.close()
         for descriptor in self.log_pipe or ():
@@ -168,37 +168,6 @@ class Assembly:
             self.alarms.evict(spec.name)
             if spec.name == VIEW:
                 self.samples.evict(spec.name)
-
-    def active_alarms(self) -> list[tuple[Rule, float | None]]:
-        """Return the rules whose alarm is on, each with the value at which it was raised.
-
-        The value is None where it was raised too long ago to be known.
-        """
-        self.drain_alarms()
-        on = np.flatnonzero(self.active_rules()).tolist()
-        return [(self.plan.rules[index], self._raised.get(index)) for index in on]
-
-    def active_rules(self) -> NDArray[np.bool_]:
-        """Return for each rule whether its alarm is on: by the analyzers' own word, not by events.
-
-        Whoever comes late, or is overtaken by a flood of events, would not know it from those.
-        """
-        active = np.zeros(len(self.plan.rules), np.bool_)
-        lanes = len(self.plan.sources)
-        for rules, memory in zip(self._rules, self._rule_memory, strict=True):
-            states = ResumableEngine.committed(len(rules), lanes, memory)["state"]
-            active[[rule.index for rule in rules]] = np.isin(states, _ON)
-        return active
-
-    def drain_alarms(self) -> None:
-        """Note the values of the alarms that were raised since the last call."""
-        if self._watch is None:
-            self._watch = self.alarms.reader(STATUS)
-        with suppress(RingTimeout, RingClosed, LockHeld):
-            while True:
-                for alarm in self._watch.get(timeout_ns=0).records:
-                    if alarm["kind"] == AlarmKind.RAISED:
-                        self._raised[int(alarm["rule"])] = float(alarm["value"])
 
     def unit_of(self, name: str) -> str:
         """Return what the producer *name* counts."""
@@ -336,7 +305,7 @@ class Assembly:
             self.alarms.reader(VIEW),
             self.log_pipe[0],
             self.health,
-            self.active_rules,
+            self.active_alarms.flags,
             self.board[VIEW],
             self._clock,
         ).run()

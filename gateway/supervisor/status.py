@@ -40,7 +40,8 @@ class StatusReport:
         self._counts: dict[str, int] = {}
         self._counted_ns = self._began_ns
         self._rates: dict[str, float] = {}
-        assembly.drain_alarms()  # becomes their reader, before anybody could be in the way
+        # Becomes the reader of alarms, before anybody could be in the way.
+        assembly.active_alarms.read_events()
 
     def measure_rates(self) -> None:
         """Take the rates anew if it is time; called now and then."""
@@ -54,7 +55,7 @@ class StatusReport:
             self._rates[name] = (count - self._counts.get(name, 0)) * NS_PER_S / span_ns
             self._counts[name] = count
         self._counted_ns = now_ns
-        self._assembly.drain_alarms()
+        self._assembly.active_alarms.read_events()
 
     def to_json(self) -> bytes:
         """Return the whole status as one JSON object; docs/status.md describes it."""
@@ -87,7 +88,7 @@ class StatusReport:
                     "severity": rule.severity,
                     "message": rule.message,
                 }
-                for rule, value in self._assembly.active_alarms()
+                for rule, value in self._assembly.active_alarms.current()
             ],
         }
 
@@ -103,7 +104,7 @@ class StatusReport:
             elif process["state"] != RowState.RUNNING.name.lower():
                 parts.append(f"{process['name']} {process['state']}")
         lost = sum(entry.lost for entry in ledger(self._assembly))
-        alarms = len(self._assembly.active_alarms())
+        alarms = len(self._assembly.active_alarms.current())
         return "; ".join([*parts, f"{lost:,} lost", f"{alarms} alarm{'s' * (alarms != 1)} active"])
 
     def _process(self, child: Child) -> dict[str, Any]:
