@@ -15,7 +15,7 @@ def can_sources(config: Config | None) -> list[BusConfig]:
     return [
         each
         for each in sources
-        if isinstance(each, CanConfig | ObdConfig) and each.interface.startswith("socketcan")
+        if isinstance(each, CanConfig | ObdConfig) and each.interface == "socketcan"
     ]
 
 

@@ -27,6 +27,12 @@ interface = "slcan"
 channel = "/dev/ttyACM0@115200"
 
 [[source]]
+name = "elsewhere"
+type = "can"
+interface = "socketcand"
+channel = "can2"
+
+[[source]]
 name = "gps"
 type = "serial"
 port = "/dev/gps"
@@ -49,7 +55,7 @@ def config(tmp_path):
     return load_config(tmp_path / "c.toml")
 
 
-def test_interfaces_of_the_kernel_are_those_of_every_source_on_a_bus(config):
+def test_interfaces_of_this_kernel_are_those_of_every_source_on_a_bus_of_it(config):
     assert [each.channel for each in can_sources(config)] == ["can0", "can1"]
     assert [asks_for_fd(each) for each in can_sources(config)] == [True, False]
 
