@@ -224,13 +224,17 @@ def ask(name: str, request: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         ControlError: It is not running, or does not answer.
-        RequestError: It refused.
+        RequestError: It refused, or *request* cannot be sent.
     """
+    try:
+        line = json.dumps(request, allow_nan=False).encode() + b"\n"
+    except ValueError:
+        raise RequestError("request", "a number that is not finite", "finite ones") from None
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             sock.settimeout(ANSWER_TIMEOUT_S)
             sock.connect(ADDRESS + name)
-            sock.sendall(json.dumps(request).encode() + b"\n")
+            sock.sendall(line)
             with sock.makefile("rb") as answers:
                 line = answers.readline()
     except TimeoutError:
@@ -267,15 +271,16 @@ def only_scenario() -> str:
 
 def _parsed(line: bytes) -> Request:
     try:
-        # Not msgspec's decoder: NaN, which Python writes, is refused where it is, by its name.
-        document = json.loads(line)
-    except (ValueError, RecursionError):
+        document = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise RequestError("request", repr(line[:80].decode(errors="replace")), "JSON") from None
     try:
         request: Request = msgspec.convert(document, Request)
     except msgspec.ValidationError as error:
-        fault = explained(document, str(error), lambda path: _keys(document, path), _tags)
-        raise RequestError(*fault) from None
+        where, got, expected = explained(
+            document, str(error), lambda path: _keys(document, path), _tags
+        )
+        raise RequestError(where or "request", got, expected) from None
     return request
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -31,10 +32,11 @@ def assignment(text: str) -> tuple[str, str, float]:
     address, equals, value = text.partition("=")
     device, dot, name = address.partition(".")
     try:
-        if equals and dot:
-            return device, name, float(value)
+        number = float(value)
     except ValueError:
-        pass
+        number = math.nan
+    if equals and dot and math.isfinite(number):
+        return device, name, number
     raise click.BadParameter(f"got {text!r}, expected DEVICE.INPUT=NUMBER")
 
 

@@ -30,6 +30,7 @@ def firmware_sim(monkeypatch, capsys):
         pytest.param(["fly"], "No such command 'fly'", id="no command"),
         pytest.param(["set", "car"], "expected DEVICE.INPUT=NUMBER", id="no value"),
         pytest.param(["set", "car.RPM=fast"], "expected DEVICE.INPUT=NUMBER", id="no number"),
+        pytest.param(["set", "car.RPM=nan"], "expected DEVICE.INPUT=NUMBER", id="not a number"),
         pytest.param(["record", EXAMPLE, "--seconds", "1"], "'--out'", id="nowhere to record"),
         pytest.param(["bus", "a/b"], "got name 'a/b'", id="bad bus name"),
         pytest.param(["bus", "a", "a"], "got the same name twice", id="one name twice"),

@@ -10,10 +10,10 @@ import pytest
 
 from firmware_sim import wire
 from firmware_sim.bus import Bus, Node
-from firmware_sim.control import ControlServer
+from firmware_sim.control import ControlServer, ask
 from firmware_sim.devices.inputs import Inputs
 from firmware_sim.devices.wind import Wind
-from firmware_sim.errors import SimError
+from firmware_sim.errors import RequestError, SimError
 from firmware_sim.faults.faults import Faults
 from firmware_sim.outlets import BusLine, NoOutlet
 from firmware_sim.rig import Member, Rig
@@ -85,20 +85,16 @@ def client(server):
             id="tables in tables",
         ),
         pytest.param(
-            b'{"do": "set", "device": "wind", "values": {"depth": NaN}}',
-            "values.depth: got nan, expected a finite number",
-            id="not a number",
-        ),
-        pytest.param(
             b'{"do": "set", "device": "wind", "values": {"depth": "deep"}}',
             "values.depth: got 'deep', expected float",
             id="text for a number",
         ),
         pytest.param(
-            b'{"do": "inject", "fault": {"kind": "wrong", "on": "wind.depth", "value": 1e999}}',
-            "fault.value: got inf, expected a finite number",
-            id="a number that no float can hold",
+            b'{"do": "state", "\\ud800": 1}',
+            'request: got \'{"do": "state", "\\\\ud800": 1}\', expected JSON',
+            id="half a character",
         ),
+        pytest.param(b"[1]", "request: got a list, expected object", id="no object"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_answered_with_one_line(obey, line, error):
@@ -151,6 +147,11 @@ def test_what_a_fault_makes_of_an_input_is_finite(rig, obey):
         assert obey(request)["ok"]
     rig.schedule.run_to(0)
     assert rig.members["wind"].holding("depth").last["depth"] == -sys.float_info.max
+
+
+def test_a_number_that_is_not_finite_is_refused_before_it_is_sent():
+    with pytest.raises(RequestError, match="got a number that is not finite, expected finite"):
+        ask("nobody-here", {"do": "set", "device": "wind", "values": {"depth": float("nan")}})
 
 
 def served(client, selector):
