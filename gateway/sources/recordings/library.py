@@ -33,6 +33,8 @@ _TEXT: dict[str, Callable[[TextIO], can.io.generic.MessageReader]] = {
     ".csv": can.CSVReader,
     ".trc": can.TRCReader,
 }
+_LONGEST_LINE = 4096
+"""Characters. A frame of CAN FD takes some hundred."""
 _CHUNK = 4096
 _BLF_HEADER = 144
 _NS_EXACT_BELOW_S = 1 << 22
@@ -144,6 +146,18 @@ def kind_of(path: Path) -> str:
     return path.with_suffix("").suffix.lower() if suffix == ".gz" else suffix
 
 
+class _Text(io.TextIOWrapper):
+    """Text that is iterated over by its lines; of one without an end, only its beginning."""
+
+    def __next__(self) -> str:  # type: ignore[override]  # of bytes, the base class says
+        line = rest = self.readline(_LONGEST_LINE)
+        while len(rest) == _LONGEST_LINE and not rest.endswith("\n"):
+            rest = self.readline(_LONGEST_LINE)
+        if not line:
+            raise StopIteration
+        return line
+
+
 def _reader(path: Path) -> can.io.generic.MessageReader:
     kind = kind_of(path)
     packed = path.suffix.lower() == ".gz"
@@ -152,7 +166,7 @@ def _reader(path: Path) -> can.io.generic.MessageReader:
     if kind in _TEXT:
         # A frame is ASCII; comments, and paths in headers, are in the code page of their writer.
         file = gzip.GzipFile(path) if packed else open_file(path)
-        text = io.TextIOWrapper(file, "utf-8-sig", "replace")
+        text = _Text(file, "utf-8-sig", "replace")
         try:
             return _TEXT[kind](text)
         except Exception:

@@ -3,6 +3,7 @@
 import gzip
 import logging
 import re
+import tracemalloc
 from importlib.util import find_spec
 
 import can
@@ -170,6 +171,19 @@ def test_events_that_are_no_frames_do_not_fill_the_log(write, frames_in, caplog)
     frames, counters = frames_in(open_recording(write("a.trc", CODE_PAGES[".trc"] + event)))
     assert (len(frames), counters) == (1, Counters())
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize("suffix", [".asc", ".trc"])
+def test_a_line_without_an_end_does_not_fill_the_memory(write, frames_in, suffix):
+    size = 20_000_000
+    text = CODE_PAGES[suffix].encode() + bytes(size)
+    recording = open_recording(write(f"drive{suffix}.gz", gzip.compress(text, 1)))
+    tracemalloc.start()
+    frames, _ = frames_in(recording)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(frames) == 1
+    assert most < size / 4
 
 
 def test_an_asc_whose_times_count_from_line_to_line_is_refused(write):
