@@ -14,7 +14,6 @@ import pytest
 
 if TYPE_CHECKING:
     from gateway.bench.bench import Bench
-    from gateway.bench.rig import Rig
     from gateway.bench.session import Session
 
 _SESSION: pytest.StashKey[Session] = pytest.StashKey()
@@ -70,16 +69,18 @@ def bench_file(pytestconfig: pytest.Config) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _bench_rig(pytestconfig: pytest.Config, bench_file: Path) -> Iterator[Rig]:
+def _bench_session(pytestconfig: pytest.Config, bench_file: Path) -> Iterator[Session]:
     session = _session(pytestconfig)
     with _in_a_line():
-        rig = session.rig(bench_file)
-    yield rig
+        session.rig(bench_file)  # so that it starts before what tests have of their own
+    yield session
     session.stop()
 
 
 @pytest.fixture
-def bench(request: pytest.FixtureRequest, _bench_rig: Rig) -> Iterator[Bench]:
+def bench(
+    request: pytest.FixtureRequest, bench_file: Path, _bench_session: Session
+) -> Iterator[Bench]:
     """The bench that ``--bench`` chooses, as if no test had run on it before.
 
     Afterwards, what the test set is released, its faults are cleared, and the simulated devices
@@ -89,7 +90,7 @@ def bench(request: pytest.FixtureRequest, _bench_rig: Rig) -> Iterator[Bench]:
 
     item = request.node
     with _in_a_line():
-        bench = begin(_bench_rig, item)
+        bench = begin(_bench_session.rig(bench_file), item)
     item.stash[_BENCH], item.stash[_REPORTED] = bench, False  # it may be a second attempt
     yield bench
     with _in_a_line():

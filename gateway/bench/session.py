@@ -49,13 +49,15 @@ class Session:
         return lines
 
     def rig(self, default: Path) -> Rig:
-        """Return the running rig.
+        """Return the running rig; start it, in place of that of another file, if it does not run.
 
         Raises:
             GatewayError: It cannot be had, in one line.
         """
+        choice = self._choice()
+        if self._rig is not None and self._rig.file.file != (choice.file or default):
+            self.stop()
         if self._rig is None:
-            choice = self._choice()
             file = self._file(choice, default)
             other = load_bench_file(default) if choice.file and default.is_file() else None
             rig = Rig(file, choice, SYSTEM_CLOCK, other.named() if other else ())

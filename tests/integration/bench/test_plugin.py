@@ -258,6 +258,28 @@ def test_the_bench_file_may_be_chosen_by_ini_or_by_fixture(project, pytester):
     project("def test_one(bench): ...").assert_outcomes(passed=1)
 
 
+def test_folders_may_have_a_bench_each(project, pytester):
+    project("def test_here(bench): ...").assert_outcomes(passed=1)
+    for name in ("left", "right"):
+        folder = pytester.mkdir(name)
+        (folder / "bench.toml").write_text((pytester.path / "bench.toml").read_text())
+        for file in ("car.toml", "scenario.toml", "f1.dbc"):
+            (folder / file).symlink_to(pytester.path / file)
+        (folder / "conftest.py").write_text(f"""
+import pytest
+
+@pytest.fixture(scope="session")
+def bench_file(pytestconfig):
+    return pytestconfig.rootpath / "{name}" / "bench.toml"
+""")
+        (folder / f"test_{name}.py").write_text(f"""
+def test_it(bench):
+    assert bench.rig.file.file.parent.name == "{name}"
+    assert bench.value("RPM") > 0
+""")
+    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=3)
+
+
 def test_the_head_asks_the_firmware_for_its_version(project):
     bench = """
         gateway = "car.toml"
