@@ -146,6 +146,7 @@ def test_a_view_that_was_killed_still_knows_which_alarms_are_on(bench):
 
 
 def test_how_a_run_went_is_told_though_nobody_reads_its_ledger(bench):
+    bench.write_drive(60)
     bench.configure(speed="1.0")
     with bench.running() as process:
         process.stdout.close()
