@@ -235,6 +235,7 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(bench):
     simulator = bench.rig.simulator
     [process] = simulator._processes
     os.kill(process.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)
     try:
         simulator._control.settimeout(0.05)
         with pytest.raises(BenchError, match="the simulator does not answer: timed out"):
