@@ -68,3 +68,16 @@ def read_until():
         return np.concatenate(parts)
 
     return read
+
+
+@pytest.fixture
+def read_until_lost():
+    """Read a source until a request was lost for this reason; return all its samples."""
+
+    def read(source, reason):
+        parts = [np.empty(0, SAMPLE)]
+        while not source.counters.lost[reason]:
+            parts.append(source.read(1_000_000_000))
+        return np.concatenate(parts)
+
+    return read
