@@ -5,12 +5,14 @@ from __future__ import annotations
 import ctypes
 import re
 import time
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Protocol
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
+
+_EPOCH = datetime(1970, 1, 1)
 
 _UNITS = {
     "ns": 1,
@@ -131,6 +133,4 @@ def format_utc(wall_ns: int) -> str:
     """
     seconds, ns = divmod(wall_ns, NS_PER_S)
     seconds = min(max(seconds, -62_135_596_800), 253_402_300_799)
-    moment = datetime.fromtimestamp(seconds, UTC)
-    # Not %Y: the C library does not pad a year before 1000 to four digits.
-    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}.{ns:09d}Z"
+    return f"{(_EPOCH + timedelta(seconds=seconds)).isoformat()}.{ns:09d}Z"

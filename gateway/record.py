@@ -6,9 +6,12 @@ cache line can be seen half-written by another process.
 
 from __future__ import annotations
 
+import itertools
+import struct
 import sys
+from collections.abc import Iterable, Iterator
 from enum import IntEnum, IntFlag
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,3 +159,37 @@ Samples = NDArray[np.void]
 """A one-dimensional array of `SAMPLE`."""
 Alarms = NDArray[np.void]
 """A one-dimensional array of `ALARM`."""
+
+
+class Alarm(NamedTuple):
+    """One `ALARM`, its fields as Python's own numbers.
+
+    Events are few, and a field of a numpy record costs as much as a whole one of these.
+    """
+
+    t_ns: int
+    value: float
+    rate: float
+    order: int
+    wall_offset_ns: int = 0
+    emitted_ns: int = 0
+    rule: int = 0
+    signal: int = 0
+    source: int = 0
+    kind: int = 0
+    analyzer: int = 0
+    lane: int = 0
+    time_of_day: int = 0
+
+
+_PACKED_ALARM = struct.Struct("=qddQqqIIHBBHH")
+
+
+def pack_alarms(alarms: Iterable[Alarm]) -> Alarms:
+    """Return *alarms* as an array that can be written to."""
+    return np.frombuffer(bytearray().join(itertools.starmap(_PACKED_ALARM.pack, alarms)), ALARM)
+
+
+def unpack_alarms(alarms: Alarms) -> Iterator[Alarm]:
+    """Return *alarms* one by one."""
+    return map(Alarm._make, _PACKED_ALARM.iter_unpack(alarms.tobytes()))

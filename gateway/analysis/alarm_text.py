@@ -8,23 +8,25 @@ from typing import Any
 
 import click
 import msgspec
-import numpy as np
 
 from gateway.analysis.rules import Condition, Rule
 from gateway.clock import NS_PER_S, format_utc
-from gateway.record import AlarmKind, TimeOfDay
+from gateway.record import Alarm, AlarmKind, TimeOfDay
 
 _STYLES: dict[str, dict[str, Any]] = {
     "info": {"fg": "cyan"},
     "warning": {"fg": "yellow", "bold": True},
     "critical": {"fg": "white", "bg": "red", "bold": True},
 }
+_RECORDED = int(TimeOfDay.RECORDED)
 _CLEARED_STYLE = {"fg": "green"}
+_EVENTS = {int(kind): kind.name.lower() for kind in AlarmKind}
+_CLOCKS = {int(quality): quality.name.lower() for quality in TimeOfDay}
 _ENCODE = msgspec.json.Encoder().encode
 
 
 class AlarmText:
-    """Puts an `ALARM` record into words.
+    """Puts an `Alarm` into words.
 
     Args:
         rules: Every rule that an event may come from, in any order.
@@ -33,7 +35,7 @@ class AlarmText:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = {rule.index: rule for rule in rules}
 
-    def json(self, alarm: np.void) -> bytes:
+    def json(self, alarm: Alarm) -> bytes:
         """Return *alarm* as one line of JSON in UTF-8, line feed included.
 
         The keys and their order are what programs rely on; ``clock`` follows for a live source,
@@ -41,29 +43,29 @@ class AlarmText:
         back; null stands for a value that was never seen and for an infinite one, which JSON has
         no number for.
         """
-        rule = self._rules[int(alarm["rule"])]
+        rule = self._rules[alarm.rule]
         event: dict[str, str | int | float] = {
-            "event": AlarmKind(alarm["kind"]).name.lower(),
+            "event": _EVENTS[alarm.kind],
             "rule": rule.name,
             "signal": rule.signal.full_name,
-            "value": float(alarm["value"]),
+            "value": alarm.value,
             "unit": rule.signal.unit,
             "severity": rule.severity,
             "message": rule.message,
-            "t_ns": int(alarm["t_ns"]),
-            "time": format_utc(int(alarm["t_ns"]) + int(alarm["wall_offset_ns"])),
+            "t_ns": alarm.t_ns,
+            "time": format_utc(alarm.t_ns + alarm.wall_offset_ns),
         }
-        if alarm["time_of_day"] != TimeOfDay.RECORDED:
-            event["clock"] = TimeOfDay(alarm["time_of_day"]).name.lower()
+        if alarm.time_of_day != _RECORDED:
+            event["clock"] = _CLOCKS[alarm.time_of_day]
         if rule.condition is Condition.RATE_ABOVE:
-            event["rate"] = float(alarm["rate"])
+            event["rate"] = alarm.rate
         return _ENCODE(event) + b"\n"
 
-    def line(self, alarm: np.void, color: bool = False) -> str:
+    def line(self, alarm: Alarm, color: bool = False) -> str:
         """Return *alarm* as one line for a person, without a line feed.
 
         Args:
-            alarm: An `ALARM` record.
+            alarm: An event.
             color: Whether to mark the severity by colour, with ANSI escape sequences.
 
         Returns:
@@ -71,20 +73,20 @@ class AlarmText:
             can0.EngineStatus.ENGINE_TEMP = 111.25 degC (above 110)``, the time in UTC. A cleared
             alarm has ``cleared`` in place of the severity.
         """
-        rule = self._rules[int(alarm["rule"])]
-        time = format_utc(int(alarm["t_ns"]) + int(alarm["wall_offset_ns"]))[11:23]
-        raised = alarm["kind"] == AlarmKind.RAISED
+        rule = self._rules[alarm.rule]
+        time = format_utc(alarm.t_ns + alarm.wall_offset_ns)[11:23]
+        raised = alarm.kind == AlarmKind.RAISED
         word = rule.severity.upper() if raised else "cleared"
         style = _STYLES[rule.severity] if raised else _CLEARED_STYLE
         marked = click.style(word, **style) if color else word
         # As wide as the longest word, so that the names stand below each other.
         marked += " " * (len("CRITICAL") - len(word))
-        said = "" if rule.message == rule.name else " ".join(rule.message.split()) + ": "
-        value = float(alarm["value"])
-        shown = "no value yet" if math.isnan(value) else _with_unit(value, rule.signal.unit)
-        why = _condition(rule, float(alarm["rate"]))
+        message = "" if rule.message == rule.name else " ".join(rule.message.split()) + ": "
+        value, unit = alarm.value, rule.signal.unit
+        shown = "no value yet" if math.isnan(value) else _with_unit(value, unit)
+        why = _condition(rule, alarm.rate)
         why = why if raised else f"was {why}"
-        return f"{time} {marked} {rule.name}: {said}{rule.signal.full_name} = {shown} ({why})"
+        return f"{time} {marked} {rule.name}: {message}{rule.signal.full_name} = {shown} ({why})"
 
 
 def _condition(rule: Rule, rate: float) -> str:

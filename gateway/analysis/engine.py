@@ -11,7 +11,7 @@ from gateway.analysis.limits import Limits
 from gateway.analysis.rules import Rule
 from gateway.analysis.silence import Silence
 from gateway.analysis.state import RULE_STATE, Event, RuleStates
-from gateway.record import ALARM, Alarms, Samples
+from gateway.record import ALARM, Alarm, Alarms, Samples, pack_alarms
 
 __all__ = ["RULE_STATE", "Engine"]
 
@@ -70,16 +70,19 @@ class Engine:
     def _alarms(
         self, events: list[Event], lane: int, positions: int | NDArray[np.integer]
     ) -> Alarms:
-        alarms = np.zeros(len(events), ALARM)
-        rows = np.array([event.row for event in events], np.uint64)
-        rules = [self._rules[event.slot] for event in events]
-        # All unsigned: numpy adds a signed and an unsigned 64-bit integer as floats.
-        first = np.asarray(positions, np.uint64)
-        alarms["order"] = first[rows] if first.ndim else first + rows
-        alarms["lane"] = lane
-        for field in ("kind", "t_ns", "value", "rate"):
-            alarms[field] = [getattr(event, field) for event in events]
-        alarms["rule"] = [rule.index for rule in rules]
-        alarms["signal"] = [rule.signal.index for rule in rules]
-        alarms["source"] = [rule.source for rule in rules]
-        return alarms
+        alarms = []
+        for event in events:
+            row, rule = event.row, self._rules[event.slot]
+            alarm = Alarm(
+                t_ns=event.t_ns,
+                value=event.value,
+                rate=event.rate,
+                order=positions + row if isinstance(positions, int) else int(positions[row]),
+                rule=rule.index,
+                signal=rule.signal.index,
+                source=rule.source,
+                kind=event.kind,
+                lane=lane,
+            )
+            alarms.append(alarm)
+        return pack_alarms(alarms)

@@ -17,6 +17,7 @@ from gateway.record import Quality, Samples
 
 # As numpy's own type: comparing an array with a member of an enum takes ten times as long.
 _INVALID = np.uint8(Quality.INVALID)
+_BAND = np.int8(Zone.BAND)
 _ALWAYS = int(np.iinfo(np.int64).min)
 _NEVER = int(np.iinfo(np.int64).max)
 
@@ -44,13 +45,10 @@ class Limits:
     def __init__(self, rules: Sequence[Rule], state: RuleStates) -> None:
         slots = [n for n, rule in enumerate(rules) if rule.condition != Condition.STALE_AFTER]
         self._rules = rules
-        self._state = state
+        self._states, self._entered_ns = state["state"], state["since_ns"]
+        self._last_value = state["last_value"]
         self._routes = Routes([rules[slot].signal.index for slot in slots], slots)
         self._rates = Rates(rules, state)
-        self._low = np.array([rule.low for rule in rules])
-        self._high = np.array([rule.high for rule in rules])
-        self._clear_low = np.array([rule.clear_low for rule in rules])
-        self._clear_high = np.array([rule.clear_high for rule in rules])
         # The interval of the moment and when a delay is over: derived from the state, see `_set`.
         self._from = np.zeros(len(rules))
         self._to = np.zeros(len(rules))
@@ -59,7 +57,7 @@ class Limits:
         self._due_ns = np.full(len(rules), _NEVER)
         self._waiting: set[int] = set()
         for slot in slots:
-            self._set(slot, RuleState(state["state"][slot]), int(state["since_ns"][slot]))
+            self._set(slot, RuleState(self._states[slot]), int(self._entered_ns[slot]))
 
     def feed(self, samples: Samples) -> list[Event]:
         """Advance by a batch; return what it causes, each rule's events in order."""
@@ -72,7 +70,7 @@ class Limits:
         # NaN stands for "no decision" from here on: it may neither start, nor reset, nor complete
         # a delay. Compared like a number it would count as "back", just when the sensor dies.
         invalid = samples["quality"].take(rows) == _INVALID
-        judged = np.where(invalid, np.nan, value) if np.count_nonzero(invalid) else value
+        judged = np.where(invalid, np.nan, value) if 1 in invalid.tobytes() else value
         if self._rates:
             judged = self._rates.feed(slots, samples["t_ns"][rows], judged)
 
@@ -81,75 +79,68 @@ class Limits:
         if self._waiting:
             t_ns = samples["t_ns"][rows]
             stirs |= (t_ns >= self._due_ns[slots]) | (t_ns < self._since_ns[slots])
-        if not np.count_nonzero(stirs):
+        if 1 not in stirs.tobytes():
             return []
 
         decided = judged == judged
-        stirring = np.zeros(len(self._rules), bool)
-        stirring[slots[stirs & decided]] = True
-        chosen = np.flatnonzero(stirring[slots] & decided)
-        if not chosen.size:
-            return []
-        # One rule's samples beside each other, each still in order.
-        chosen = chosen[np.argsort(slots[chosen], kind="stable")]
-        rows, slots = rows[chosen], slots[chosen]
-        return list(self._step(rows, slots, samples["t_ns"][rows], value[chosen], judged[chosen]))
+        stirs &= decided
+        events: list[Event] = []
+        for slot in sorted(set(slots.take(stirs.nonzero()[0]).tolist())):
+            mine = ((slots == slot) & decided).nonzero()[0]
+            t_ns = samples["t_ns"].take(rows.take(mine))
+            events += self._step(slot, rows.take(mine), t_ns, value.take(mine), judged.take(mine))
+        return events
 
     def _step(
         self,
+        slot: int,
         rows: Indices,
-        slots: Indices,
         t_ns: NDArray[np.int64],
         value: NDArray[np.float64],
         judged: NDArray[np.float64],
     ) -> Iterator[Event]:
-        """Take rules through the table of states, given their samples, rule by rule."""
-        high = (judged < self._low[slots]) | (judged > self._high[slots])
-        low = (judged >= self._clear_low[slots]) & (judged <= self._clear_high[slots])
+        """Take a rule through the table of states, given its samples."""
+        rule = self._rules[slot]
+        high = (judged < rule.low) | (judged > rule.high)
+        low = (judged >= rule.clear_low) & (judged <= rule.clear_high)
         # As bytes, the search for the sample that ends a state is one memchr however far it is.
-        zones = np.where(high, Zone.HIGH, np.where(low, Zone.LOW, Zone.BAND))
-        codes = zones.astype(np.uint8).tobytes()
-        leaves = {state: codes.translate(table) for state, table in LEAVES.items()}
+        codes = (_BAND + high.view(np.int8) - low.view(np.int8)).tobytes()
+        leaves: dict[RuleState, bytes] = {}
         times: list[int] = t_ns.tolist()
-        first = np.flatnonzero(slots[1:] != slots[:-1]) + 1
-        starts, ends = [0, *first.tolist()], [*first.tolist(), len(codes)]
-        forward = not ((t_ns[1:] < t_ns[:-1]) & (slots[1:] == slots[:-1])).any()
-
-        for n, stop in zip(starts, ends, strict=True):
-            slot = int(slots[n])
-            rule = self._rules[slot]
-            by_rate = rule.condition is Condition.RATE_ABOVE
-            state = RuleState(self._state["state"][slot])
-            since = int(self._state["since_ns"][slot])
-            while n < stop:
-                state, since, kind = advance(
-                    state, since, codes[n], times[n], rule.on_delay_ns, rule.off_delay_ns
-                )
-                if kind is not None:
-                    rate = float(judged[n]) if by_rate else np.nan
-                    if rule.condition is Condition.OUTSIDE:
-                        self._state["last_value"][slot] = value[n]
-                    yield Event(int(rows[n]), slot, kind, times[n], float(value[n]), rate)
-                end = leaves[state].find(1, n + 1, stop)
-                end = stop if end < 0 else end
-                if state in WAITING:
-                    due = since + _delay(rule, state)
-                    if forward:
-                        end = bisect_left(times, due, n + 1, end)
-                    else:
-                        # A step back in time starts the delay again, so it must be seen too.
-                        later = (m for m in range(n + 1, end) if not since <= times[m] < due)
-                        end = next(later, end)
-                n = end
-            self._set(slot, state, since)
+        forward = times == sorted(times)
+        by_rate = rule.condition is Condition.RATE_ABOVE
+        state, since = RuleState(self._states[slot]), int(self._entered_ns[slot])
+        n, stop = 0, len(codes)
+        while n < stop:
+            state, since, kind = advance(
+                state, since, codes[n], times[n], rule.on_delay_ns, rule.off_delay_ns
+            )
+            if kind is not None:
+                rate = float(judged[n]) if by_rate else np.nan
+                if rule.condition is Condition.OUTSIDE:
+                    self._last_value[slot] = value[n]
+                yield Event(int(rows[n]), slot, kind, times[n], float(value[n]), rate)
+            if state not in leaves:
+                leaves[state] = codes.translate(LEAVES[state])
+            end = leaves[state].find(1, n + 1)
+            end = stop if end < 0 else end
+            if state in WAITING:
+                due = since + _delay(rule, state)
+                if forward:
+                    end = bisect_left(times, due, n + 1, end)
+                else:
+                    # A step back in time starts the delay again, so it must be seen too.
+                    later = (m for m in range(n + 1, end) if not since <= times[m] < due)
+                    end = next(later, end)
+            n = end
+        self._set(slot, state, since)
 
     def _set(self, slot: int, state: RuleState, since_ns: int) -> None:
         rule = self._rules[slot]
-        self._state["state"][slot] = state
-        self._state["since_ns"][slot] = since_ns
+        self._states[slot], self._entered_ns[slot] = state, since_ns
         fired = state in (RuleState.ACTIVE, RuleState.CLEARING)
-        self._from[slot] = (self._clear_low if fired else self._low)[slot]
-        self._to[slot] = (self._clear_high if fired else self._high)[slot]
+        self._from[slot] = rule.clear_low if fired else rule.low
+        self._to[slot] = rule.clear_high if fired else rule.high
         self._quiet_inside[slot] = state in (RuleState.NORMAL, RuleState.CLEARING)
         if state in WAITING:
             self._waiting.add(slot)

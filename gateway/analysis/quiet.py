@@ -143,7 +143,7 @@ class QuietTable:
         outside = value < look_up(self._low, signal)
         outside |= value > look_up(self._high, signal)
         bits = 0
-        if np.count_nonzero(outside):
+        if 1 in outside.tobytes():
             bits = int(np.bitwise_or.reduce(look_up(self._bit, signal[outside])))
         if self._timed[source]:
             t_ns = samples["t_ns"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from decimal import Decimal
@@ -101,6 +102,7 @@ class Rule:
         )
 
 
+@functools.cache
 def _decimal_sum(limit: float, deadband: float) -> float:
     # As the person who wrote the rule adds: 0.3 - 0.1 is 0.2. In binary it is a little less, and
     # a signal that is back at exactly 0.2 would keep its alarm for ever.

@@ -22,6 +22,7 @@ def command(config: str, logs: tuple[str, ...]) -> None:
     from gateway.cli.progress import progress
     from gateway.config.load import load_config
     from gateway.config.model import Config
+    from gateway.record import unpack_alarms
     from gateway.signals import SignalTable
     from gateway.sources.recorded import RecordedSource
     from gateway.sources.replay import play, recorded_sources
@@ -41,7 +42,7 @@ def command(config: str, logs: tuple[str, ...]) -> None:
     with progress("backtest", 1.0) as show:
         for samples in play(sources):
             alarms = engine.feed(samples, 0, position)
-            out.writelines(text.json(alarm) for alarm in alarms)
+            out.writelines(text.json(alarm) for alarm in unpack_alarms(alarms))
             position += len(samples)
             show(min(source.progress() for source in sources))
     out.flush()

@@ -53,7 +53,7 @@ class Ids:
         slot = _hash(kinds, self._factor)
         other = self._kind_in.take(slot) != kinds
         form = self._form_in.take(slot)
-        if np.count_nonzero(other):
+        if 1 in other.tobytes():
             here = np.flatnonzero(other)
             sought = kinds.take(here)
             place = self._kinds.searchsorted(sought)

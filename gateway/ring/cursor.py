@@ -92,8 +92,8 @@ class Cursor:
         records = np.frombuffer(self._bytes[at : at + count * self._size], self._dtype)
         return Batch(records, self._index, start, start + count, start - self.position)
 
-    def commit(self, batch: Batch) -> None:
-        """Take the records of *batch*, which `copy` returned last.
+    def commit(self, end: int, lost: int) -> None:
+        """Take the records up to *end*, of which *lost* were missed.
 
         Raises:
             RingEvicted: The account was freed; the records count as lost.
@@ -105,15 +105,15 @@ class Cursor:
             if self._words[self._state_at] != self._state:
                 raise RingEvicted(f"the place of reader {self._name} was freed")
             self.end = self._words[self._published_at]
-            if self.position < self._words[self._wanted_at] <= batch.end:
+            if self.position < self._words[self._wanted_at] <= end:
                 self._lane.room.set()
-            if batch.lost:
-                self._lost += batch.lost
-                self._lane.change_account(self._number, batch.end, self._lost)
+            if lost:
+                self._lost += lost
+                self._lane.change_account(self._number, end, self._lost)
                 self._remember_state()
             else:
-                self._words[self._cursor_at] = batch.end
-            self.position = self._taken = batch.end
+                self._words[self._cursor_at] = end
+            self.position = self._taken = end
         finally:
             self._release()
 
@@ -133,9 +133,9 @@ class Cursor:
         Raises:
             RingEvicted: The account was freed; the records count as lost.
         """
-        start, end, missed = self._taken, self.position, self._missed
-        self.position, self._missed = start, 0
-        self.commit(Batch(np.empty(0, self._dtype), self._index, start, end, missed))
+        end, missed = self.position, self._missed
+        self.position, self._missed = self._taken, 0
+        self.commit(end, missed)
 
     def look(self) -> None:
         """See what is new.
@@ -165,6 +165,7 @@ class Cursor:
         """Ask to be woken by the next record; return True if there are some already."""
         with self._lane.guard:
             self._look()
+            self._lane.wake(self._flag)
             if self.end > self.position:
                 return True
             self._lane.set_flag(self._flag)

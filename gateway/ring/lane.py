@@ -14,6 +14,7 @@ from gateway.ring.statistics import LaneStatistics, ReaderStatistics
 from gateway.ring.tenancy import Tenancy
 
 _CLOSED = int(LaneFlag.CLOSED)
+_READER_WAITS = int(LaneFlag.READER_WAITS)
 _FREED = int(AccountState.FREED)
 _SECOND = int(AccountState.SECOND)
 
@@ -105,7 +106,7 @@ class Lane:
 
     def _ring(self, flags: int) -> None:
         for reader, bell in enumerate(self._bells):
-            if flags & LaneFlag.READER_WAITS << reader:
+            if flags & _READER_WAITS << reader:
                 bell.set()
 
     def set_flag(self, flag: int) -> None:
@@ -179,10 +180,15 @@ class Lane:
 
         The least of their cursors, as far as they have one and do not doze. Takes the guard itself.
         """
+        words = self.words
         with self.guard:
-            awake = [r for r in readers if not self.dozing & LaneFlag.READER_WAITS << r]
-            accounts = [self.account(reader) for reader in awake]
-            cursors = [account.cursor for account in accounts if not account.freed]
+            dozing = self.dozing
+            cursors = [
+                words[self.cursor_at(reader)]
+                for reader in readers
+                if not dozing & _READER_WAITS << reader
+                and not words[self.at.accounts[reader]] & _FREED
+            ]
             return min(cursors, default=self.published)
 
     def statistics(self, readers: Sequence[int]) -> LaneStatistics:

@@ -112,7 +112,7 @@ class Reader:
             self.commit()
             return batch
         cursor, batch = self._scan(max_records) or self._wait(max_records, timeout_ns)
-        cursor.commit(batch)
+        cursor.commit(batch.end, batch.lost)
         return batch
 
     def arm(self) -> bool:
@@ -138,20 +138,26 @@ class Reader:
 
         What stirs it the producers find out, see `Ring.writer`. It wakes as well when half of a
         lane is full, when a stream ends, when its place is freed, and after *timeout_ns*. Without
-        effect while there are records that were not taken.
+        effect while there are records that were not taken. Producers go on asking what stirs this
+        reader until `stay_awake`.
 
         Raises:
             RingEvicted: As for `peek`.
         """
         # Clear before looking, as in `arm`.
         self._bell.clear()
-        try:
-            news = any(cursor.doze() for cursor in self._cursors)
-            if not news and not all(cursor.is_closed for cursor in self._cursors):
-                self._bell.wait(timeout_ns)
-        finally:
-            for cursor in self._cursors:
-                cursor.wake()
+        news = any(cursor.doze() for cursor in self._cursors)
+        if not news and not all(cursor.is_closed for cursor in self._cursors):
+            self._bell.wait(timeout_ns)
+
+    def stay_awake(self) -> None:
+        """Have no producer ask what stirs this reader: before what says so is changed.
+
+        Not at once after `doze`: woken by one producer, it would wait here for the guards of those
+        that publish at the same time.
+        """
+        for cursor in self._cursors:
+            cursor.wake()
 
     def fileno(self) -> int:
         """The descriptor that becomes readable after `arm` when there may be something."""
@@ -210,7 +216,7 @@ class Reader:
                     if cursor.is_ahead:
                         cursor.advance(batch)
                     else:
-                        cursor.commit(batch)
+                        cursor.commit(batch.end, batch.lost)
                     continue
                 if len(kept) < len(batch.records):
                     batch.records, batch.kept = batch.records.take(kept), kept

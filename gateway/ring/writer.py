@@ -80,13 +80,17 @@ class Writer:
         """Where in the lane the next record will stand; what was put so far, by all producers."""
         return self._words[self._published_at]
 
-    def put(self, records: NDArray[np.void], timeout_ns: int | None = None) -> int:
+    def put(
+        self, records: NDArray[np.void], timeout_ns: int | None = None, *, wake: bool = True
+    ) -> int:
         """Publish *records*, waiting for lossless readers to make room.
 
         Args:
             records: A one-dimensional array of the ring's type; any number of them, also more
                 than the lane holds.
             timeout_ns: How long to wait in all, in nanoseconds; None: for ever.
+            wake: Whether readers that sleep are woken at once. If not, they may sleep on until
+                `wake_readers`.
 
         Returns:
             The number of records.
@@ -102,16 +106,23 @@ class Writer:
         count = len(records)
         head = self._words[self._published_at]
         if head + count > self._limit or (head & self._mask) + count > self._capacity:
-            return self._put_in_pieces(records, timeout_ns)
-        self._publish(records, head, count)
+            return self._put_in_pieces(records, timeout_ns, wake=wake)
+        self._publish(records, head, count, wake=wake)
         return count
+
+    def wake_readers(self) -> None:
+        """Wake the readers that sleep."""
+        with self._lane.guard:
+            flags = self._words[self._flags_at]
+            if flags & _READERS:
+                self._lane.ring_bells(flags)
 
     def _check_type(self, records: NDArray[np.void]) -> None:
         if records.dtype != self._dtype or records.ndim != 1:
             what = f"{records.ndim} dimensions of {records.dtype}"
             raise ValueError(f"got {what}, expected one dimension of {self._dtype}")
 
-    def _publish(self, records: NDArray[np.void], head: int, count: int) -> None:
+    def _publish(self, records: NDArray[np.void], head: int, count: int, *, wake: bool) -> None:
         """Publish *count* records from position *head* on; the slots are free and in one piece."""
         if self._lapping:
             # Lossy readers copy under the guard. From here on they leave these slots alone, also
@@ -134,7 +145,7 @@ class Writer:
             if flags:
                 if flags & _CLOSED:
                     raise RingClosed(f"lane {self._lane.index} is closed")
-                if flags & _READERS:
+                if wake and flags & _READERS:
                     self._lane.ring_bells(flags)
             if self._words[self._dozing_at]:
                 self._rouse(records, head + count)
@@ -150,7 +161,9 @@ class Writer:
         if flags:
             self._lane.rouse(flags)
 
-    def _put_in_pieces(self, records: NDArray[np.void], timeout_ns: int | None) -> int:
+    def _put_in_pieces(
+        self, records: NDArray[np.void], timeout_ns: int | None, *, wake: bool
+    ) -> int:
         if self._is_detached:
             raise RingClosed(f"this writer of lane {self._lane.index} was closed")
         deadline = Deadline(timeout_ns)
@@ -162,7 +175,7 @@ class Writer:
                     self._wait_for_room(head, deadline)
                 room = min(self._limit - head, self._capacity - (head & self._mask))
                 piece = records[done : done + room]
-                self._publish(piece, head, len(piece))
+                self._publish(piece, head, len(piece), wake=wake)
                 done += len(piece)
         except (RingTimeout, RingClosed) as error:
             error.published = done
@@ -186,6 +199,7 @@ class Writer:
                 if self._limit > head:
                     return
                 self._words[lane.at.wanted] = head - self._capacity + room
+                lane.ring_bells(self._words[self._flags_at])  # in their sleep they make no room
             left = deadline.left_ns()
             if yields and left != 0:
                 yields -= 1

@@ -46,7 +46,7 @@ class AlarmMerge:
     def push(self, alarms: Alarms) -> None:
         """Take events from any analyzers, in any order."""
         if len(alarms):
-            self._held = np.concatenate((self._held, alarms))
+            self._held = np.concatenate((self._held, alarms)) if len(self._held) else alarms
 
     def pop(self, consumed: Sequence[int] | NDArray[np.integer], now_ns: int) -> Alarms:
         """Return the events whose turn has come, in order.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import select
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from gateway.clock import NS_PER_MS, NS_PER_S, Clock
 from gateway.errors import RingClosed, RingTimeout
-from gateway.record import Alarms
+from gateway.record import Alarm, Alarms, unpack_alarms
 from gateway.ring import Reader, Ring
 from gateway.sinks.lines import LineOutput
 from gateway.sinks.ordering import AlarmMerge
@@ -46,7 +45,7 @@ class AlarmSink:
         self,
         name: str,
         output: LineOutput,
-        words: Callable[[np.void], bytes],
+        words: Callable[[Alarm], bytes],
         merge: AlarmMerge,
         alarms: Reader,
         samples: Ring,
@@ -71,14 +70,11 @@ class AlarmSink:
         self._row.state = RowState.RUNNING
         ended = False
         while not ended:
-            if len(self._merge):
-                # Who has yet to pass it is at work.
-                select.select([], [], [], SETTLE_NS / NS_PER_S)
-            else:
-                ended = self._drain(IDLE_BEAT_NS)
+            # Who has yet to pass an event that is held is at work.
+            self._wait(SETTLE_NS if len(self._merge) else IDLE_BEAT_NS)
             # Before the events are drained, see `AlarmMerge`.
             consumed = self._samples.consumed(self._analyzers)
-            ended = self._drain(0) or ended
+            ended = self._drain()
             if ended:
                 consumed = [_THE_END] * len(consumed)
             now_ns = self._clock.monotonic_ns()
@@ -112,11 +108,17 @@ class AlarmSink:
         self._before = max(self._before[0], delivered + len(lines)), self._before[1]
         self._at_commit = {"committed": (mark, delivered), "repeated": self._repeated}
 
-    def _drain(self, timeout_ns: int) -> bool:
-        """Take all events there are, waiting for the first; return whether the stream ended."""
+    def _wait(self, timeout_ns: int) -> None:
+        """Wait for the next event, or for the end of the stream."""
+        with contextlib.suppress(RingClosed):  # as `_drain` finds, too
+            if not self._alarms.arm():
+                select.select([self._alarms], [], [], timeout_ns / NS_PER_S)
+
+    def _drain(self) -> bool:
+        """Take all events there are; return whether the stream ended."""
         while True:
             try:
-                batch = self._alarms.read(timeout_ns=timeout_ns)
+                batch = self._alarms.read(timeout_ns=0)
             except RingTimeout:
                 return False
             except RingClosed:
@@ -127,12 +129,11 @@ class AlarmSink:
             self._merge.push(batch.records)
             self._taken += len(batch.records)
             self._uncommitted += len(batch.records)
-            timeout_ns = 0
 
     def _write(self, alarms: Alarms) -> None:
         before = self._output.error
         self._left += len(alarms)
-        lines = [self._words(alarm) for alarm in alarms]
+        lines = [self._words(alarm) for alarm in unpack_alarms(alarms)]
         self._output.write([line for line in lines if line not in self._written])
         error = self._output.error
         if error and not before:
@@ -154,7 +155,9 @@ class AlarmSink:
 
     def _note_commit(self) -> None:
         """Note for a successor where the lines begin that may belong to events it gets again."""
-        mark, delivered = self._output.mark(), self._before[0] + self._output.written
+        mark = self._output.mark()
+        # What cannot be read back is counted in the row alone: facts that stay need no writing.
+        delivered = self._before[0] + self._output.written if mark else 0
         repeated = self._repeated + self._taken - self._left - len(self._merge)
         self._at_commit = {"committed": (mark, delivered), "repeated": repeated}
 

@@ -59,6 +59,7 @@ class Analyzer:
     def run(self) -> None:
         """Judge samples until the end of the stream, then close the lane of alarms."""
         self._row.state = RowState.RUNNING
+        self._alarms.wake_readers()  # who was killed had emitted events, and had not come to it
         numbers = self._row.numbers
         taken = 0
         while True:
@@ -81,12 +82,16 @@ class Analyzer:
             # merges the analyzers' events drops one that comes twice.
             self._engine.commit()
             self._samples.commit()
+            if len(alarms):
+                # Only now: whoever puts the events in order waits for this commit as well.
+                self._alarms.wake_readers()
             numbers["delivered"] += len(batch.records)
         self._alarms.close()
         self._row.state = RowState.DONE
 
     def _rest(self, taken: int) -> None:
         """Let samples gather: while none of them changes anything, for as long as may be."""
+        self._samples.stay_awake()
         if self._quiet.write():
             self._samples.doze(IDLE_BEAT_NS)
         elif taken < MANY:
@@ -96,20 +101,17 @@ class Analyzer:
         now_ns = self._clock.monotonic_ns()
         alarms["emitted_ns"] = now_ns
         alarms["analyzer"] = self._number
-        # A recording's times are its own; a live source's are monotonic, and a person wants to
-        # read the time of day.
+        # A live source's times are monotonic, and a person wants to read the time of day; a
+        # recording's are its own: there both numbers stay 0, see `TimeOfDay`.
         wall_offset_ns = self._clock.wall_ns() - now_ns
-        synchronised = self._clock.is_synchronised()
-        live = self._live[alarms["source"]]
-        alarms["wall_offset_ns"] = np.where(live, wall_offset_ns, 0)
-        alarms["time_of_day"] = np.where(
-            live,
-            TimeOfDay.SYNCHRONISED if synchronised else TimeOfDay.UNSYNCHRONISED,
-            TimeOfDay.RECORDED,
-        )
+        good = self._clock.is_synchronised()
+        time_of_day = TimeOfDay.SYNCHRONISED if good else TimeOfDay.UNSYNCHRONISED
+        live = self._live.take(alarms["source"])
+        alarms["wall_offset_ns"] = live * wall_offset_ns
+        alarms["time_of_day"] = live * np.uint16(time_of_day)
         while True:
             try:
-                self._alarms.put(alarms, IDLE_BEAT_NS)
+                self._alarms.put(alarms, IDLE_BEAT_NS, wake=False)
             except RingTimeout as full:
                 alarms = alarms[full.published :]
                 self._row.beat(self._clock.monotonic_ns())

@@ -13,6 +13,7 @@ from gateway.analysis.alarm_text import AlarmText
 from gateway.clock import NS_PER_MS, NS_PER_S, Clock
 from gateway.errors import RingClosed, RingEvicted, RingTimeout
 from gateway.log import pour_out
+from gateway.record import Alarm, unpack_alarms
 from gateway.ring import Batch, Reader
 from gateway.sinks.live import LiveView, open_view
 from gateway.sinks.live_model import LiveModel, Notice, Status
@@ -98,14 +99,14 @@ class View:
         if batches:
             alarms = np.concatenate([batch.records for batch in batches])
             alarms = alarms[np.argsort(alarms["emitted_ns"], kind="stable")]
-            self._model.feed_alarms(alarms, map(self._line, alarms))
+            self._model.feed_alarms(alarms, map(self._line, unpack_alarms(alarms)))
             self._row.numbers["received"] += len(alarms)
             self._row.numbers["delivered"] += len(alarms)
         return ended
 
-    def _line(self, alarm: np.void) -> str:
+    def _line(self, alarm: Alarm) -> str:
         """Return *alarm* as the console has it, but with the signal's name of the table."""
-        signal = self._rules[int(alarm["rule"])].signal
+        signal = self._rules[alarm.rule].signal
         return self._text.line(alarm).replace(
             f": {signal.full_name} = ", f": {self._short_names[signal.index]} = "
         )

@@ -145,9 +145,10 @@ class VirtualBusReader:
         # The record that the last read cut through goes in front; the socket fills up the rest.
         memory = self._memory
         begin = len(self._part)
-        memory[:begin] = self._part
+        if begin:
+            memory[:begin] = self._part
         try:
-            size = self._socket.recv_into(memory[begin:])
+            size = self._socket.recv_into(memory[begin:] if begin else memory)
         except BlockingIOError:
             return 0
         except OSError as error:
@@ -156,9 +157,9 @@ class VirtualBusReader:
         if not size:
             raise LinkLostError(f"simulated bus '{self._channel}' is gone", LinkState.UNPLUGGED)
         count, rest = divmod(begin + size, FRAME.itemsize)
-        self._part = bytes(memory[begin + size - rest : begin + size])
+        self._part = bytes(memory[begin + size - rest : begin + size]) if rest else b""
         self._halves[:count, 7] = _KERNEL
-        if np.count_nonzero(self._words[:count, 1] & _RARE):
+        if (self._words[:count, 1] & _RARE).tobytes().strip(b"\0"):
             self._look_closely(frames[:count])
         if self._in_trouble and count:
             self._watch.take(frames[:count])

@@ -91,7 +91,7 @@ def mutate():
             "(_S.ACTIVE, _Z.BAND): _S.ACTIVE",
             "(_S.ACTIVE, _Z.BAND): _S.NORMAL",
         ),
-        ("analysis/limits.py", "judged > self._high[slots]", "judged >= self._high[slots]"),
+        ("analysis/limits.py", "judged > rule.high", "judged >= rule.high"),
     ],
 )
 def test_a_change_of_a_rule_is_found_by_its_tests(mutate, code, was, becomes):

@@ -9,7 +9,7 @@ from gateway.analysis.alarm_text import AlarmText
 from gateway.analysis.engine import Engine
 from gateway.analysis.rules import Rule
 from gateway.config.model import RuleConfig
-from gateway.record import ALARM, AlarmKind, TimeOfDay
+from gateway.record import Alarm, AlarmKind, TimeOfDay, unpack_alarms
 from gateway.signals import SignalTable
 
 
@@ -27,10 +27,7 @@ def engine_hot():
 
 
 def alarm(value=111.25, kind=AlarmKind.RAISED, t_ns=0, wall_offset_ns=0, rate=np.nan):
-    record = np.zeros(1, ALARM)[0]
-    record["t_ns"], record["wall_offset_ns"] = t_ns, wall_offset_ns
-    record["value"], record["rate"], record["kind"] = value, rate, kind
-    return record
+    return Alarm(t_ns, value, rate, order=0, wall_offset_ns=wall_offset_ns, kind=kind)
 
 
 EVENING_NS = 1_795_291_200_123_456_789  # 2026-11-21T20:00:00.123456789Z
@@ -59,8 +56,7 @@ def test_a_recordings_time_is_its_own(engine_hot):
     ],
 )
 def test_a_live_sources_event_says_how_good_its_time_is(engine_hot, time_of_day, clock):
-    raised = alarm()
-    raised["time_of_day"] = time_of_day
+    raised = alarm()._replace(time_of_day=time_of_day)
     event = json.loads(AlarmText([engine_hot]).json(raised))
     assert list(event)[-2:] == ["time", "clock"]
     assert event["clock"] == clock
@@ -68,7 +64,7 @@ def test_a_live_sources_event_says_how_good_its_time_is(engine_hot, time_of_day,
 
 def test_a_rule_on_the_rate_adds_the_rate(rule, samples):
     rules = [rule(rate_above=5)]
-    (raised,) = Engine(rules).feed(samples("0:0 2:20"))
+    (raised,) = unpack_alarms(Engine(rules).feed(samples("0:0 2:20")))
     event = json.loads(AlarmText(rules).json(raised))
     assert list(event)[-2:] == ["time", "rate"]
     assert (event["value"], event["rate"]) == (20, 10)
@@ -162,6 +158,5 @@ def test_colour_marks_the_severity_and_keeps_the_columns(rule, severity, kind, e
 
 def test_events_of_one_rule_among_many_are_found_by_its_index(rule):
     rules = [rule(index=9, above=1), rule(index=4, below=1)]
-    event = alarm()
-    event["rule"] = 4
+    event = alarm()._replace(rule=4)
     assert json.loads(AlarmText(rules).json(event))["rule"] == "r4"

@@ -13,7 +13,7 @@ from gateway.analysis.resumable import ResumableEngine
 from gateway.analysis.rules import Rule
 from gateway.clock import NS_PER_S, SYSTEM_CLOCK, FakeClock
 from gateway.config.model import RuleConfig
-from gateway.record import ALARM, SAMPLE, TimeOfDay
+from gateway.record import ALARM, SAMPLE, TimeOfDay, unpack_alarms
 from gateway.ring import ReaderSpec, Ring
 from gateway.signals import SignalTable
 from gateway.workers.analyzer import Analyzer
@@ -86,7 +86,7 @@ def judge(signal):
                 Rhythm(time, 0),
                 QuietRules(quiet, 0, [rule], engine.state),
             ).run()
-            [alarm] = journal.get(timeout_ns=0).records.copy()
+            [alarm] = unpack_alarms(journal.get(timeout_ns=0).records)
             return alarm, json.loads(AlarmText([rule]).json(alarm))
         finally:
             for each in (reader, journal, samples, alarms, board):
@@ -100,7 +100,7 @@ def test_an_event_of_a_live_source_says_how_good_its_time_of_day_is(judge, synch
     time = FakeClock(monotonic_ns=6 * NS_PER_S, wall_ns=1_000_006 * NS_PER_S)
     time.synchronised = synchronised
     alarm, event = judge(time, live=True)
-    assert alarm["time_of_day"] == TimeOfDay.SYNCHRONISED - (not synchronised)
+    assert alarm.time_of_day == TimeOfDay.SYNCHRONISED - (not synchronised)
     assert event["t_ns"] == 5 * NS_PER_S
     assert event["time"] == "1970-01-12T13:46:45.000000000Z"
     assert list(event)[-1] == "clock"
@@ -111,6 +111,6 @@ def test_an_event_of_a_recording_does_not_know_the_clock(judge):
     time = FakeClock(monotonic_ns=6 * NS_PER_S, wall_ns=1_000_006 * NS_PER_S)
     time.synchronised = True
     alarm, event = judge(time, live=False)
-    assert alarm["time_of_day"] == TimeOfDay.RECORDED
+    assert alarm.time_of_day == TimeOfDay.RECORDED
     assert (event["t_ns"], event["time"]) == (5 * NS_PER_S, "1970-01-01T00:00:05.000000000Z")
     assert list(event)[-1] == "time"

@@ -7,7 +7,18 @@ import struct
 import numpy as np
 import pytest
 
-from gateway.record import ALARM, FRAME, SAMPLE, TICK, CanId, FrameFlag, Quality
+from gateway.record import (
+    ALARM,
+    FRAME,
+    SAMPLE,
+    TICK,
+    Alarm,
+    CanId,
+    FrameFlag,
+    Quality,
+    pack_alarms,
+    unpack_alarms,
+)
 
 CANFD_FRAME = "=IBBBB64s"  # struct canfd_frame of <linux/can.h>: can_id, len, flags, __res0, __res1
 
@@ -27,6 +38,18 @@ def test_every_field_lies_at_a_multiple_of_its_size_and_no_byte_is_unused(record
         end = offset + kind.itemsize
     assert record.itemsize == end
     assert record.itemsize % 8 == 0, "the next record's 64-bit fields would not be aligned"
+
+
+def test_an_event_goes_into_its_record_field_by_field_and_comes_out_the_same():
+    alarms = [
+        Alarm(-(2**63), -0.5, float("inf"), 2**64 - 1, -2, 3, 2**32 - 1, 5, 2**16 - 1, 1, 2, 6, 2),
+        Alarm(t_ns=7, value=8.25, rate=0.0, order=9),
+    ]
+    packed = pack_alarms(alarms)
+    for field in ALARM.names:
+        assert packed[field].tolist() == [getattr(alarm, field) for alarm in alarms]
+    packed["analyzer"] = 3
+    assert list(unpack_alarms(packed)) == [alarm._replace(analyzer=3) for alarm in alarms]
 
 
 def test_a_frame_holds_the_kernel_s_canfd_frame_byte_for_byte():

@@ -157,6 +157,24 @@ def test_it_wakes_by_itself(ring):
             reader.peek(timeout_ns=0)
 
 
+@pytest.mark.parametrize(
+    "end_it", [lambda reader: reader.stay_awake(), lambda reader: reader.arm()]
+)
+def test_producers_ask_what_stirs_it_until_it_stays_awake(ring, end_it):
+    asked = []
+    producer = ring.writer(0, lambda records: asked.append(len(records)) or 0)
+    with producer as writer, ring.reader("one") as reader:
+        reader.doze(1)
+        writer.put(numbers(1, 2))
+        assert asked == [2]
+        assert ring.consumed(["one"]) == [2, 0]
+        end_it(reader)
+        writer.put(numbers(3))
+        assert asked == [2]
+        assert ring.consumed(["one"]) == [0, 0]
+        assert ring.statistics().reader("one").waiting == 3
+
+
 def test_what_was_published_since_does_not_concern_who_dozes(ring, doze):
     sleeper = doze("one")
     with ring.writer(0, stirs) as writer:

@@ -395,6 +395,21 @@ class TestSelector:
             assert not reader.arm()
             assert poll.poll(0) == []
 
+    def test_a_producer_may_wake_readers_later(self, make_ring, numbers):
+        ring = make_ring("reader")
+        with ring.writer(0) as writer, ring.reader("reader") as reader:
+            poll = select.poll()
+            poll.register(reader, select.POLLIN)
+            reader.arm()
+            writer.put(numbers(0, 1), wake=False)
+            assert poll.poll(0) == []
+            writer.wake_readers()
+            assert poll.poll(0) != []
+            reader.get()
+            assert not reader.arm()
+            writer.wake_readers()
+            assert poll.poll(0) != [], "a wake-up too many is possible"
+
     def test_who_is_not_waiting_is_not_woken(self, make_ring, numbers):
         ring = make_ring("reader")
         with ring.writer(0) as writer, ring.reader("reader") as reader:

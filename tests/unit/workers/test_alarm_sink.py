@@ -58,7 +58,7 @@ class FullDisk(Journal):
 
 
 def line(alarm):
-    return b'{"event":"raised","rule":"rule_%d","t_ns":%d}\n' % (alarm["rule"], alarm["t_ns"])
+    return b'{"event":"raised","rule":"rule_%d","t_ns":%d}\n' % (alarm.rule, alarm.t_ns)
 
 
 class Bench:

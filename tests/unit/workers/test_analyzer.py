@@ -4,6 +4,7 @@ It runs in the test's own thread. A kill is an exception at the moment in questi
 the rings are left as a killed process leaves them.
 """
 
+import select
 from contextlib import suppress
 
 import numpy as np
@@ -28,9 +29,10 @@ BATCHES = [(5, 81, 82), (83, 5), (6,), (90, 5, 91)]
 RAISED, CLEARED = AlarmKind.RAISED, AlarmKind.CLEARED
 EVENTS = [(RAISED, 81), (CLEARED, 5), (RAISED, 90), (CLEARED, 5), (RAISED, 91)]
 
-MOMENTS = 22
+MOMENTS = 30
 """Before and after each call that others see something of: three batches of events are emitted,
-four of samples judged, and four given back."""
+four of samples judged, and four given back; those who wait for events are woken at the start and
+after each of the three."""
 
 
 class Killed(BaseException):
@@ -53,9 +55,9 @@ class Life:
         """Have the calls of the method *name* belong to this life."""
         method = getattr(thing, name)
 
-        def call(*arguments):
+        def call(*arguments, **options):
             self._pass()
-            returned = method(*arguments)
+            returned = method(*arguments, **options)
             self._pass()
             return returned
 
@@ -100,7 +102,7 @@ class Bench:
         table = QuietTable(self.quiet, self.rules, np.zeros(1, np.uint8), 1, 1)
         quiet = QuietRules(table, 0, self.rules, engine.state)
         with self.samples.reader("analyzer") as samples, self.alarms.writer(0) as alarms:
-            rings = life.of(samples, "commit"), life.of(alarms, "put")
+            rings = life.of(samples, "commit"), life.of(life.of(alarms, "put"), "wake_readers")
             parts = *rings, np.array([True]), row, clock, Rhythm(clock, 0), quiet
             analyzer.Analyzer(0, engine, *parts).run()
         self.turn()
@@ -153,3 +155,37 @@ def test_events_for_which_the_ring_has_no_room_wait_for_it(make_bench, monkeypat
     bench = make_bench([(81, 5) * 10], room=2)
     bench.run(Life())
     assert bench.events == [(RAISED, 81), (CLEARED, 5)] * 10
+
+
+class Watch(Life):
+    """A life that notes at each moment whether the sink, asleep since the start, was woken."""
+
+    def __init__(self, sink, length=0):
+        super().__init__(length)
+        self.woken = []
+        self._sink = sink
+
+    def _pass(self):
+        self.woken.append(bool(select.select([self._sink], [], [], 0)[0]))
+        if len(self.woken) == 2:
+            self._sink.arm()
+        super()._pass()
+
+
+def test_the_sink_is_woken_once_the_samples_are_given_back(make_bench):
+    bench = make_bench([(81,)])
+    watch = Watch(bench.sink)
+    bench.run(watch)
+    emitted, judged, given_back = [False] * 2, [False] * 2, [False] * 2
+    assert watch.woken[2:] == [*emitted, *judged, *given_back, False, True]
+
+
+def test_the_sink_is_woken_for_what_a_killed_analyzer_had_emitted(make_bench):
+    bench = make_bench([(81,)])
+    killed = Watch(bench.sink, 9)
+    with pytest.raises(Killed):
+        bench.run(killed)
+    assert not any(killed.woken[2:])
+    after = Watch(bench.sink)
+    bench.run(after)
+    assert after.woken[:2] == [False, True]
