@@ -6,7 +6,9 @@ ends, and each network namespace has its own.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import selectors
 import socket
 from collections.abc import Callable
@@ -51,12 +53,14 @@ class Listener:
                 raise
             raise taken from None
         self._socket.listen(_BACKLOG)
+        self._spare = os.open(os.devnull, os.O_RDONLY)
         selector.register(self._socket, selectors.EVENT_READ, self._accept)
 
     def close(self) -> None:
         """Give the name back; whoever has connected stays."""
         self._selector.unregister(self._socket)
         self._socket.close()
+        os.close(self._spare)
 
     def _accept(self, _events: int) -> None:
         try:
@@ -64,10 +68,19 @@ class Listener:
         except BlockingIOError:
             return  # it gave up before we looked
         except OSError as error:
-            LOG.warning("%s: nobody can join: %s", self._label, error.strerror)
+            LOG.warning("%s: turned one away: %s", self._label, error.strerror)
+            self._turn_away()
             return
         joined.setblocking(False)
         self._join(joined)
+
+    def _turn_away(self) -> None:
+        # There is no descriptor left. Whoever waits must not go on waiting, as the loop would go
+        # round for it without end: the one that is kept for this lets us hang up.
+        os.close(self._spare)
+        with contextlib.suppress(OSError):
+            self._socket.accept()[0].close()
+        self._spare = os.open(os.devnull, os.O_RDONLY)
 
 
 def names_after(prefix: str) -> list[str]:
