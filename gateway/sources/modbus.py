@@ -125,8 +125,8 @@ class Modbus:
         """Return *count* registers or bits of the device with that address, from *start* on.
 
         Raises:
-            Unanswered: "no answer", "refused by the device", or "garbled answer": with a wrong
-                checksum, or of a wrong length.
+            Unanswered: "no answer", "refused", or "garbled answer": with a wrong checksum, or of
+                a wrong length.
             LinkLostError: The port is gone.
         """
         import minimalmodbus  # noqa: PLC0415 - optional; it is there, or nothing is open
@@ -139,7 +139,7 @@ class Modbus:
         except minimalmodbus.NoResponseError:
             raise Unanswered("no answer") from None
         except minimalmodbus.SlaveReportedException:
-            raise Unanswered("refused by the device") from None
+            raise Unanswered("refused") from None
         except (minimalmodbus.ModbusException, ValueError):
             raise Unanswered("garbled answer") from None
         except PORT_ERRORS as error:
