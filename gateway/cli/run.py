@@ -34,6 +34,8 @@ def command(
     from gateway.workers.plan import make_plan
 
     to_stdout = alarms == "-"
+    if to_stdout and live:
+        raise click.UsageError("--live draws on standard output, and --alarms - prints there.")
     wanted = Options(
         journal=Path(alarms) if alarms and not to_stdout else None,
         json_to_stdout=to_stdout,

@@ -12,3 +12,12 @@ def test_seconds_are_a_number_of_them(command, seconds, capsys):
         main([*command, "--seconds", seconds])
     assert end.value.code == 2
     assert "expected 0 to 1e+09 seconds" in capsys.readouterr().err
+
+
+def test_standard_output_is_for_alarms_or_for_the_live_table(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["run", "car.toml", "--alarms", "-", "--live"])
+    assert end.value.code == 2
+    assert (
+        "--live draws on standard output, and --alarms - prints there." in capsys.readouterr().err
+    )
