@@ -93,10 +93,13 @@ def begin(rig: Rig, item: pytest.Item) -> Bench:
     needs: list[str] = []
     expected: set[str] = set(rig.file.tolerates)
     for mark in item.iter_markers("bench"):
-        if mark.args or mark.kwargs.keys() - _MARKS.keys() - {"needs"}:
+        needed = mark.kwargs.get("needs", ())
+        # One text would be as many needs as it has letters, and the test be skipped for the first.
+        wrong = mark.args or isinstance(needed, str)
+        if wrong or mark.kwargs.keys() - _MARKS.keys() - {"needs"}:
             allowed = ", ".join(["needs=[...]", *(f"{name}=True" for name in _MARKS)])
             raise BenchError(f"@pytest.mark.bench: got {mark}, expected {allowed}")
-        needs += mark.kwargs.get("needs", ())
+        needs += needed
         expected |= {name for name in _MARKS if mark.kwargs.get(name)}
     for capability in needs:
         if reason := rig.lacks(capability):

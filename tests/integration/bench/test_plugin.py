@@ -86,11 +86,15 @@ def test_a_mark_for_what_the_bench_cannot_skips_with_the_reason(project):
 
         @pytest.mark.bench("set")
         def test_four(bench): ...
+
+        @pytest.mark.bench(needs="inject.drop")
+        def test_five(bench): ...
     """)
-    result.assert_outcomes(passed=2, skipped=1, errors=1)
+    result.assert_outcomes(passed=2, skipped=1, errors=2)
     result.stdout.fnmatch_lines(
         [
             "bench: @pytest.mark.bench: got *'set'*, expected needs=[[]...], bus_errors=True*",
+            "bench: @pytest.mark.bench: got *'inject.drop'*, expected needs=[[]...], bus_errors*",
             "SKIPPED * bench sim cannot climate-chamber: it has no climate-chamber",
         ]
     )
