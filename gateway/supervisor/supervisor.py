@@ -7,6 +7,7 @@ import logging
 import os
 import random
 import selectors
+import signal
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -299,12 +300,13 @@ class Supervisor:
     # Signals.
 
     def _on_signal(self, wakeup: socket.socket) -> None:
-        for _ in wakeup.recv(64):
-            if self._hurry:
+        for number in wakeup.recv(64):
+            if not self._hurry:
+                self.request_stop()
+            elif number != signal.SIGHUP:  # which comes twice, from the terminal and its shell
                 self._log.warning("asked to stop a second time: killing what still runs")
                 self._kill_all()
                 return
-            self.request_stop()
 
     def _kill_all(self) -> None:
         for child in self.children:

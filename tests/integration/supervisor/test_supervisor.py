@@ -367,6 +367,22 @@ def test_a_second_signal_kills_what_still_runs(bench):
     assert bench.run().killed == ("stubborn",)
 
 
+def test_a_hang_up_is_told_by_the_terminal_and_by_its_shell_and_ends_all_in_order(bench):
+    parent = os.getpid()
+
+    @bench.add("producer", stop_timeout_s=60)
+    def producer(bench):
+        bench.ready("producer")
+        os.kill(parent, signal.SIGHUP)
+        bench.stop.wait()
+        os.kill(parent, signal.SIGHUP)
+        Event().wait(NS_PER_S // 5)  # time enough to be killed
+        bench.say("drained")
+
+    assert bench.run().killed == ()
+    assert bench.heard() == ["drained"]
+
+
 def test_the_children_ignore_the_signals_that_reach_the_whole_group(bench):
     @bench.add("child")
     def child(bench):
