@@ -4,7 +4,7 @@
     <runtime folder>/<name>-<hash of the configuration's path>.sock    answers `gateway status`
 
 The lock is the truth: the kernel frees it with the process, however that ends, so a lock file or
-socket that one left behind who was killed means nothing.
+socket that a killed process left behind means nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class AlreadyRunningError(GatewayError):
 
     def __init__(self, file: Path, pid: int) -> None:
         self.pid = pid
-        super().__init__(f"{file}: already running as process {pid}")
+        super().__init__(f"{file}: already running" + (f" as process {pid}" if pid else ""))
 
 
 def runtime_folder(environment: Mapping[str, str] = os.environ, user_id: int | None = None) -> Path:
@@ -150,8 +150,8 @@ class Instance:
 def _take_lock(path: Path) -> int | None:
     """Lock the file *path*, made where it is missing; return its descriptor, None if it is held.
 
-    Who ends unlinks the file while he holds it. So one that has no name any more was that of
-    somebody who has just ended, and locks nobody out: the next one is tried.
+    An instance that ends unlinks its file while it still holds it. So a file without a name was
+    that of one which has just ended, and locks nobody out: the next one is tried.
     """
     while True:
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

@@ -31,7 +31,7 @@ class ProcessSpec:
         restart: How patiently it is restarted after a crash.
         heartbeat_timeout_s: Silent for longer than this, it is taken for hung and killed.
         stop_timeout_s: How long it may take to end after the stop signal reached its stage. There
-            are three of them, and the whole is to stop within 7 s, whoever hangs.
+            are three stages, and the whole is to stop within 7 s, whoever hangs.
     """
 
     name: str
