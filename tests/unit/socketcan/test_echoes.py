@@ -60,3 +60,11 @@ def test_what_does_not_come_back_in_time_is_forgotten(marked):
     late_ns = 1 + FORGOTTEN_NS + 1
     assert marked([(1, 0x100)], [(late_ns, 0x100)]) == [False]
     assert marked([(late_ns, 0x100)], [(late_ns + 1, 0x100)]) == [True]
+
+
+def test_what_is_sent_again_and_again_and_never_comes_back_does_not_pile_up():
+    echoes = Echoes()
+    for begin_ns in range(0, 100 * FORGOTTEN_NS, FORGOTTEN_NS):
+        echoes.expect(frames(*((begin_ns + n, 0x100) for n in range(10))))
+        echoes.mark(frames((begin_ns + 10, 0x200)))
+    assert len(echoes) <= 20

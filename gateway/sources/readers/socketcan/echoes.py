@@ -24,6 +24,10 @@ class Echoes:
     def __init__(self) -> None:
         self._sent: dict[bytes, deque[int]] = {}
 
+    def __len__(self) -> int:
+        """Return how many frames are expected."""
+        return sum(map(len, self._sent.values()))
+
     def expect(self, sent: Frames) -> None:
         """Remember frames that were handed to the driver."""
         for t_ns, contents in zip(sent["t_ns"].tolist(), _contents(sent), strict=True):
@@ -45,11 +49,10 @@ class Echoes:
                     frames["flags"][index] |= FrameFlag.TRANSMITTED
                     break
         oldest_ns = times[-1] - FORGOTTEN_NS
-        self._sent = {
-            contents: waiting
-            for contents, waiting in self._sent.items()
-            if waiting and waiting[-1] >= oldest_ns
-        }
+        for waiting in self._sent.values():
+            while waiting and waiting[0] < oldest_ns:
+                waiting.popleft()
+        self._sent = {contents: waiting for contents, waiting in self._sent.items() if waiting}
 
 
 def _contents(frames: Frames) -> list[bytes]:
