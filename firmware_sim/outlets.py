@@ -101,10 +101,13 @@ class BusLine:
 
     Attributes:
         bus: The bus.
+        holds: What faults hold its wire and its nodes in, in the order of their coming; see
+            `faults.physical.hold`.
     """
 
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
+        self.holds: list[Callable[[int], None]] = []
         self.touched = False
         self.due_ns: int | None = None
         self._ears: list[tuple[BusOutlet, Place]] = []

@@ -44,7 +44,7 @@ class PtyPort:
         dropped: Of those, the bytes that nobody read in time, or before it was unplugged; and
             those sent while it was.
         tap: Gets what is written in place of the line; a fault hands on what is left by `transmit`.
-        hears: What a fault makes of what the other end has written.
+        hears: What faults make of what the other end has written, one after the other.
     """
 
     def __init__(self, path: Path, *, flow_control: bool = False) -> None:
@@ -53,7 +53,7 @@ class PtyPort:
         self.written = 0
         self.dropped = 0
         self.tap: Callable[[bytes], None] | None = None
-        self.hears: Callable[[bytes], bytes] | None = None
+        self.hears: list[Callable[[bytes], bytes]] = []
         self._backlog = bytearray()
         self._master = self._slave = -1
         self._device = ""
@@ -155,7 +155,9 @@ class PtyPort:
             data = os.read(self._master, READ_BYTES)
         except (BlockingIOError, InterruptedError):
             return b""
-        return self.hears(data) if self.hears and data else data
+        for each in self.hears:
+            data = each(data)
+        return data
 
     def write(self, data: bytes) -> None:
         """Send *data* to the other end; see the class for what becomes of it if nobody reads."""

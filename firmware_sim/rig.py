@@ -25,6 +25,7 @@ class Member:
         places: The devices that it consists of: the ECUs of a car; none for an adapter.
         port: Its serial port, if it has one.
         tap: What a fault has put before the port of one that is driven from outside.
+        pulls: How many faults have pulled the port's connector.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Member:
     places: list[Place] = field(default_factory=list)
     port: Port | None = None
     tap: Outlet | None = None
+    pulls: int = 0
 
     @property
     def driven_from_outside(self) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from firmware_sim.devices.base import Resettable
 from firmware_sim.faults.effect import Context
 from firmware_sim.faults.kinds import WrongBaud
+from firmware_sim.faults.physical import hold, no_ack
 from firmware_sim.faults.traffic import Silence, TrafficEffect, TrafficFilter
 from firmware_sim.faults.uart import misread
 from firmware_sim.ports import PtyPort
@@ -24,6 +27,7 @@ class Cut:
         self._boots = boots
         self._silence = TrafficEffect(context, Silence)
         self._deafness = Hearing(context, lambda _data, _now_ns: b"")
+        self._unmute: Callable[[int], None] = lambda _at_ns: None
 
     @property
     def count(self) -> int:
@@ -34,22 +38,18 @@ class Cut:
         """See `Effect`."""
         self._silence.start(now_ns)
         self._deafness.start()
-        self._mute(True)
+        line = self._context.target.line
+        if line is not None and line.bus.line is not None:
+            nodes, at_ns = self._context.target.nodes, self._context.rig.schedule.monotonic_ns()
+            self._unmute = hold(line, no_ack, nodes, at_ns)
 
     def stop(self, now_ns: int) -> None:
         """See `Effect`."""
         self._silence.stop(now_ns)
         self._deafness.stop()
-        self._mute(False)
+        self._unmute(self._context.rig.schedule.monotonic_ns())
         if self._boots:
             reset(self._context, now_ns)
-
-    def _mute(self, muted: bool) -> None:
-        target = self._context.target
-        if target.line is not None and target.line.bus.line is not None:
-            for node in target.nodes:
-                target.line.bus.line.mute(node, muted, self._context.rig.schedule.monotonic_ns())
-            target.line.touched = True
 
 
 class Pulled:
@@ -63,6 +63,7 @@ class Pulled:
         """See `Effect`."""
         for member, _ in self._context.target.members:
             if member.port is not None:
+                member.pulls += 1
                 member.port.unplug()
                 self.count += 1
 
@@ -70,7 +71,9 @@ class Pulled:
         """See `Effect`."""
         for member, _ in self._context.target.members:
             if member.port is not None:
-                member.port.plug()
+                member.pulls -= 1
+                if not member.pulls:
+                    member.port.plug()
 
 
 class Shorted(TrafficFilter):
@@ -154,12 +157,11 @@ class Hearing:
 
     def start(self) -> None:
         """Put it in."""
-        schedule = self._context.rig.schedule
         for member, places in self._context.target.members:
             for place in places:
                 place.filters.append(self._filter)
             if member.driven_from_outside and isinstance(member.port, PtyPort):
-                member.port.hears = lambda data: self._filter(data, schedule.now_ns)
+                member.port.hears.append(self._at_port)
 
     def stop(self) -> None:
         """Take it out."""
@@ -167,7 +169,10 @@ class Hearing:
             for place in places:
                 place.filters.remove(self._filter)
             if member.driven_from_outside and isinstance(member.port, PtyPort):
-                member.port.hears = None
+                member.port.hears.remove(self._at_port)
+
+    def _at_port(self, data: bytes) -> bytes:
+        return self._filter(data, self._context.rig.schedule.now_ns)
 
 
 def reset(context: Context, now_ns: int) -> None:

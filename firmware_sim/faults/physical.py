@@ -13,6 +13,31 @@ Act = Callable[[Line, Sequence[Node], bool, int], None]
 """Puts a fault on nodes of a line, or takes it back, at CLOCK_MONOTONIC."""
 
 
+def hold(line: BusLine, act: Act, nodes: Sequence[Node], now_ns: int) -> Callable[[int], None]:
+    """Put a fault on nodes of a bus with a bit rate at *now_ns*; return what takes it back.
+
+    Of faults that overlap, those that go on when one ends are put on again, so that its end is
+    not theirs.
+    """
+    wire = line.bus.line
+    assert wire is not None  # noqa: S101 - refused without
+
+    def put_on(at_ns: int) -> None:
+        act(wire, nodes, True, at_ns)
+        line.touched = True
+
+    def take_back(at_ns: int) -> None:
+        line.holds.remove(put_on)
+        act(wire, nodes, False, at_ns)
+        line.touched = True
+        for each in line.holds:
+            each(at_ns)
+
+    line.holds.append(put_on)
+    put_on(now_ns)
+    return take_back
+
+
 class LineEffect:
     """A fault on the wire, or at the controllers of nodes.
 
@@ -32,6 +57,7 @@ class LineEffect:
         self._counted = 0
         self._failed: int | None = None
         self._nodes: list[Node] = []
+        self._take_back: Callable[[int], None]
 
     @property
     def count(self) -> int:
@@ -44,21 +70,16 @@ class LineEffect:
         self._nodes = list(self._context.target.nodes) or list(self._line.bus.nodes)
         self._failed = self._failures()
         self._counted += len(self._nodes)
-        self._all(begins=True)
+        now_ns = self._context.rig.schedule.monotonic_ns()
+        self._take_back = hold(self._line, self._act, self._nodes, now_ns)
 
     def stop(self, _now_ns: int) -> None:
         """See `Effect`."""
         self._counted, self._failed = self.count, None
-        self._all(begins=False)
+        self._take_back(self._context.rig.schedule.monotonic_ns())
 
     def _failures(self) -> int:
         return self._line.bus.errors + sum(node.unsent for node in self._nodes)
-
-    def _all(self, *, begins: bool) -> None:
-        line = self._line.bus.line
-        assert line is not None  # noqa: S101 - refused without
-        self._act(line, self._nodes, begins, self._context.rig.schedule.monotonic_ns())
-        self._line.touched = True
 
 
 def short(line: Line, _nodes: Sequence[Node], begins: bool, now_ns: int) -> None:

@@ -64,15 +64,15 @@ def test_a_port_is_looked_at_only_when_it_may_be_full(path, monkeypatch):
         assert (port.written, port.dropped) == (6_400, 0)
 
 
-def test_a_fault_stands_before_the_line_in_both_directions(path):
+def test_faults_stand_before_the_line_in_both_directions(path):
     with PtyPort(path) as port, opened(path) as other:
         port.tap = lambda data: port.transmit(data.upper())
-        port.hears = lambda data: data[::-1]
+        port.hears = [lambda data: data[::-1], bytes.upper]
         port.write(b"loud")
         assert other.read(4) == b"LOUD"
         other.write(b"back")
         assert select.select([port], [], [], 10)[0]
-        assert port.read() == b"kcab"
+        assert port.read() == b"KCAB"
 
 
 def test_a_port_that_is_watched_is_watched_again_when_it_is_back(path):
