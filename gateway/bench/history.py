@@ -19,9 +19,14 @@ each comes to 53 MB in this time.
 
 
 class History:
-    """Batches of records with a ``t_ns``, frames or samples, oldest first."""
+    """Batches of records with a ``t_ns``, frames or samples, oldest first.
+
+    Attributes:
+        forgotten_ns: What bears this time or an earlier one may have been forgotten.
+    """
 
     def __init__(self) -> None:
+        self.forgotten_ns = 0
         self._batches: list[NDArray[np.void]] = []
         self._ends_ns: list[int] = []
         self._dropped = 0
@@ -42,6 +47,7 @@ class History:
         old = bisect_left(self._ends_ns, end_ns - KEPT_NS)
         if old > len(self._batches) // 2:
             self._dropped += old
+            self.forgotten_ns = self._ends_ns[old - 1]
             del self._batches[:old], self._ends_ns[:old]
 
     def batches(self, begin: int) -> Iterator[NDArray[np.void]]:
@@ -61,7 +67,8 @@ class History:
                 yield chosen
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Begin anew."""
+        self.forgotten_ns = 0
         self._dropped = self.end
         self._batches.clear()
         self._ends_ns.clear()

@@ -8,14 +8,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.bench.errors import unknown
+from gateway.bench.errors import BenchError, unknown
 from gateway.bench.expression import Expression
+from gateway.bench.history import KEPT_NS, History
 from gateway.bench.outcome import Latency, Outcome, Rate, plural, span
 from gateway.bench.rig import Rig
 from gateway.bench.tap import BusTap
 from gateway.bench.watch import Watch
 from gateway.clock import NS_PER_MS, NS_PER_S
-from gateway.record import Quality
+from gateway.record import Frames, Quality, Samples
 
 SETTLE_NS = 20 * NS_PER_MS
 """How long a frame may be on its way to this process after the time that it bears: so much later
@@ -50,18 +51,16 @@ class Looker:
             within_ns: Nanoseconds from there.
             after: What happened then, in words.
         """
-        expression = self._rig.expression(text)
         until_ns = since_ns + within_ns
-        watch = Watch(expression, self._rig.observer.samples, since_ns, until_ns)
+        watch = self._watch(text, since_ns, until_ns)
         ok = self.wait(until_ns, watch.look)
         what = f"{text} within {span(within_ns)} of {after}"
         return _outcome(ok, what, _seen(watch) if not ok else _held(watch), watch)
 
     def never(self, text: str, since_ns: int, during_ns: int) -> Outcome:
         """Look whether an expression never holds; if there is nothing to judge, that is unknown."""
-        expression = self._rig.expression(text)
         until_ns = since_ns + during_ns
-        watch = Watch(expression, self._rig.observer.samples, since_ns, until_ns)
+        watch = self._watch(text, since_ns, until_ns)
         held = self.wait(until_ns, watch.look)
         what = f"never {text} during {span(during_ns)}"
         if held:
@@ -74,8 +73,14 @@ class Looker:
         """Look whether a signal stays within *tolerance* of its first value."""
         signal = self._rig.signal(name)
         until_ns = since_ns + during_ns
-        self.wait(until_ns, lambda: False)
-        t_ns, values = self._values(signal.index, since_ns, until_ns)
+
+        def valid(samples: Samples) -> Samples:
+            mine = samples["signal"] == signal.index
+            found: Samples = samples[mine & (samples["quality"] != np.uint8(Quality.INVALID))]
+            return found
+
+        samples = self._collect(self._rig.observer.samples, since_ns, until_ns, valid)
+        t_ns, values = samples["t_ns"], samples["value"]
         what = f"{name} steady to {tolerance:g} during {span(during_ns)}"
         if not len(values):
             seen = f"nothing came of {signal.full_name}"
@@ -95,15 +100,17 @@ class Looker:
 
     def rate(self, message: str, since_ns: int, during_ns: int) -> Rate:
         """Count the frames of a message, MESSAGE or SOURCE.MESSAGE."""
-        until_ns = since_ns + during_ns
         buses, name = self._buses(message), message.rpartition(".")[2]
-        self.wait(until_ns, lambda: False)
-        times = [
-            batch["t_ns"][bus.carried(batch, name)]
-            for batch in self._rig.observer.frames.between(since_ns, until_ns)
-            for bus in buses
-        ]
-        t_ns = np.sort(np.concatenate(times)) if times else np.empty(0, np.int64)
+
+        def carried(frames: Frames) -> Frames:
+            found: Frames = frames[
+                np.logical_or.reduce([bus.carried(frames, name) for bus in buses])
+            ]
+            return found
+
+        until_ns = since_ns + during_ns
+        frames = self._collect(self._rig.observer.frames, since_ns, until_ns, carried)
+        t_ns = np.sort(frames["t_ns"])
         if len(t_ns) < 2:
             return Rate(0.0, len(t_ns), math.nan, math.nan)
         apart_s = np.diff(t_ns) / NS_PER_S
@@ -139,15 +146,38 @@ class Looker:
         what = f"a value of {name} within {span(within_ns)}"
         return watch.latest[0], _outcome(ok, what, _seen(watch), watch)
 
-    def _values(
-        self, index: int, since_ns: int, until_ns: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        parts = [
-            batch[(batch["signal"] == index) & (batch["quality"] != np.uint8(Quality.INVALID))]
-            for batch in self._rig.observer.samples.between(since_ns, until_ns)
-        ]
-        samples = np.concatenate(parts) if parts else np.empty(0, [("t_ns", "i8"), ("value", "f8")])
-        return samples["t_ns"], samples["value"]
+    def _watch(self, text: str, since_ns: int, until_ns: int) -> Watch:
+        history = self._rig.observer.samples
+        _refuse_forgotten(history, since_ns)
+        return Watch(self._rig.expression(text), history, since_ns, until_ns)
+
+    def _collect(
+        self,
+        history: History,
+        since_ns: int,
+        until_ns: int,
+        pick: Callable[[NDArray[np.void]], NDArray[np.void]],
+    ) -> NDArray[np.void]:
+        """Wait for the end of a stretch; return what *pick* takes of the batches in it.
+
+        It takes it as it comes: a stretch may be longer than what the history keeps.
+        """
+        _refuse_forgotten(history, since_ns)
+        cursor = history.at(since_ns)
+        picked: list[NDArray[np.void]] = []
+
+        def take() -> bool:
+            nonlocal cursor
+            for batch in history.batches(cursor):
+                times = batch["t_ns"]
+                found = pick(batch[(times >= since_ns) & (times <= until_ns)])
+                if len(found):
+                    picked.append(found)
+            cursor = history.end
+            return False
+
+        self.wait(until_ns, take)
+        return np.concatenate(picked) if picked else np.empty(0, [("t_ns", "i8"), ("value", "f8")])
 
     def _buses(self, message: str) -> list[BusTap]:
         """Return the buses on whose databases *message* is."""
@@ -159,6 +189,15 @@ class Looker:
                      for bus in buses for each in bus.messages}  # fmt: skip
             raise unknown("rate", message, "a message of the databases", known)
         return found
+
+
+def _refuse_forgotten(history: History, since_ns: int) -> None:
+    """Refuse to judge a stretch of time without its beginning."""
+    if since_ns <= history.forgotten_ns:
+        raise BenchError(
+            f"got a question about what began more than {span(KEPT_NS)} ago,"
+            " expected it sooner after the last stimulus; mark() begins anew"
+        )
 
 
 def _outcome(ok: bool, what: str, seen: str, watch: Watch) -> Outcome:
