@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from gateway.clock import NS_PER_MS, NS_PER_S, SYSTEM_CLOCK
 from gateway.errors import RingTimeout
@@ -23,6 +24,12 @@ from gateway.workers.producer import Producer
 from gateway.workers.rhythm import Rhythm
 
 pytest_plugins = ["pytester"]
+
+# How long an example takes is the machine's affair. What CI sets besides stays as it is.
+settings.register_profile(
+    "any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 LONG_NS = 60 * NS_PER_S
 """Never waited for in full but by a test that fails."""
