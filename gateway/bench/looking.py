@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.bench.errors import BenchError, unknown
-from gateway.bench.expression import Expression
 from gateway.bench.history import KEPT_NS, History
 from gateway.bench.outcome import Latency, Outcome, Rate, plural, span
 from gateway.bench.rig import Rig
@@ -17,6 +16,7 @@ from gateway.bench.tap import BusTap
 from gateway.bench.watch import Watch
 from gateway.clock import NS_PER_MS, NS_PER_S
 from gateway.record import Frames, Quality, Samples
+from gateway.signals import Signal
 
 SETTLE_NS = 20 * NS_PER_MS
 """How long a frame may be on its way to this process after the time that it bears: so much later
@@ -73,13 +73,8 @@ class Looker:
         """Look whether a signal stays within *tolerance* of its first value."""
         signal = self._rig.signal(name)
         until_ns = since_ns + during_ns
-
-        def valid(samples: Samples) -> Samples:
-            mine = samples["signal"] == signal.index
-            found: Samples = samples[mine & (samples["quality"] != np.uint8(Quality.INVALID))]
-            return found
-
-        samples = self._collect(self._rig.observer.samples, since_ns, until_ns, valid)
+        history = self._rig.observer.samples
+        samples = self._collect(history, since_ns, until_ns, lambda batch: _valid(batch, signal))
         t_ns, values = samples["t_ns"], samples["value"]
         what = f"{name} steady to {tolerance:g} during {span(during_ns)}"
         if not len(values):
@@ -133,18 +128,27 @@ class Looker:
         self, name: str, since_ns: int, within_ns: int, now_ns: int
     ) -> tuple[float, Outcome]:
         """Return a signal's latest value since *since_ns*; wait for the first one."""
-        signals = (self._rig.signal(name),)
-        expression = Expression(name, signals, lambda _: False, lambda _: math.inf, ())
-        until_ns = now_ns + within_ns
-        watch = Watch(expression, self._rig.observer.samples, since_ns, until_ns)
+        signal = self._rig.signal(name)
+        history = self._rig.observer.samples
+        cursor = history.at(since_ns)
+        value = math.nan
 
         def came() -> bool:
-            watch.look()
-            return watch.latest_ns > 0
+            nonlocal cursor, value
+            new, cursor = list(history.batches(cursor)), history.end
+            for batch in reversed(new):
+                samples = _valid(batch, signal)
+                values = samples["value"][samples["t_ns"] >= since_ns]
+                if len(values):
+                    value = float(values[-1])
+                    return True
+            return False
 
+        until_ns = now_ns + within_ns
         ok = self.wait(until_ns, came)
         what = f"a value of {name} within {span(within_ns)}"
-        return watch.latest[0], _outcome(ok, what, _seen(watch), watch)
+        seen = f"{value:.10g}" if ok else f"nothing came of {signal.full_name}"
+        return value, Outcome(ok, what, seen, (), since_ns, until_ns, None, (signal,))
 
     def _watch(self, text: str, since_ns: int, until_ns: int) -> Watch:
         history = self._rig.observer.samples
@@ -189,6 +193,13 @@ class Looker:
                      for bus in buses for each in bus.messages}  # fmt: skip
             raise unknown("rate", message, "a message of the databases", known)
         return found
+
+
+def _valid(samples: Samples, signal: Signal) -> Samples:
+    """Return those of *signal* that are not invalid."""
+    mine = samples["signal"] == signal.index
+    found: Samples = samples[mine & (samples["quality"] != np.uint8(Quality.INVALID))]
+    return found
 
 
 def _refuse_forgotten(history: History, since_ns: int) -> None:

@@ -30,7 +30,6 @@ class Watch:
         held_ns: When it first held; None as long as it has not.
         judged: How often it was judged.
         latest: The latest value of each signal, NaN for none.
-        latest_ns: When the latest of them came, 0 for never.
         nearest: The least distance at which it was, see `Expression.distance`; inf for none.
         nearest_values: The values then, and
         nearest_ns: when.
@@ -45,7 +44,6 @@ class Watch:
         self.held_ns: int | None = None
         self.judged = 0
         self.latest = [math.nan] * len(expression.signals)
-        self.latest_ns = 0
         self.nearest = math.inf
         self.nearest_values: tuple[float, ...] = ()
         self.nearest_ns = 0
@@ -77,7 +75,6 @@ class Watch:
         for n, (t_ns, value, signal) in enumerate(zip(times, values, signals, strict=True)):
             slot = self._slots[signal]
             self.latest[slot] = value
-            self.latest_ns = t_ns
             self._missing.discard(slot)
             # A frame's signals have one time, and only together are they what was sent.
             if (n + 1 == len(times) or times[n + 1] != t_ns) and not self._missing:

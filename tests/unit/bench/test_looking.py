@@ -61,6 +61,17 @@ def test_the_frames_of_an_hour_are_all_counted(car):
     assert (rate, rate.count) == (1.0, 3601)
 
 
+def test_the_latest_value_is_the_last_one_that_came(car):
+    rig = car(_3=125.0)
+    looker = Looker(rig)
+    looker.wait(2 * NS_PER_S, lambda: False)
+    assert looker.latest("ENGINE_TEMP", NS_PER_S, NS_PER_S, rig.observer.seen_ns)[0] == 90.0
+    looker.wait(HOUR_NS, lambda: False)
+    rig.values[rig.observer.seen_ns // NS_PER_S + 2] = 70.0
+    values = [looker.latest("ENGINE_TEMP", NS_PER_S, NS_PER_S, 0)[0] for _ in range(3)]
+    assert values == [90.0, 70.0, 90.0]
+
+
 def test_what_is_forgotten_is_not_judged(car):
     rig = car(_7=125.0)
     looker = Looker(rig)
