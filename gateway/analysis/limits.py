@@ -87,8 +87,9 @@ class Limits:
         events: list[Event] = []
         for slot in sorted(set(slots.take(stirs.nonzero()[0]).tolist())):
             mine = ((slots == slot) & decided).nonzero()[0]
-            t_ns = samples["t_ns"].take(rows.take(mine))
-            events += self._step(slot, rows.take(mine), t_ns, value.take(mine), judged.take(mine))
+            at = rows.take(mine)
+            t_ns = samples["t_ns"].take(at)
+            events += self._step(slot, at, t_ns, value.take(mine), judged.take(mine))
         return events
 
     def _step(
