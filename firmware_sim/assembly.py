@@ -144,7 +144,8 @@ class Assembly:
             case SlcanSection():
                 port = self._wiring.open(section.name, section.port, flow_control=True)
                 member.port = port
-                self._wiring.adapt(section.name, self._rig.lines[section.bus], port)
+                member.line = self._rig.lines[section.bus]
+                self._wiring.adapt(section.name, member.line, port)
             case ProcessSection():
                 bus = self._rig.lines[section.bus].bus.name if section.bus else ""
                 if section.port is not None:

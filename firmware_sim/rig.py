@@ -24,6 +24,7 @@ class Member:
         type: Its type.
         places: The devices that it consists of: the ECUs of a car; none for an adapter.
         port: Its serial port, if it has one.
+        line: The bus that it joins to its port, for an adapter.
         tap: What a fault has put before the port of one that is driven from outside.
         pulls: How many faults have pulled the port's connector.
     """
@@ -32,6 +33,7 @@ class Member:
     type: str
     places: list[Place] = field(default_factory=list)
     port: Port | None = None
+    line: BusLine | None = None
     tap: Outlet | None = None
     pulls: int = 0
 

@@ -108,7 +108,9 @@ class Faults:
                 expected = f"one of {known}" if known else "its name alone"
                 raise RequestError("on", repr(name), f"{expected}, after '{member.name}.'")
         if member.port is not None:
-            return Target("port", name, [(member, places)])
+            on_bus = member.line.bus.nodes if member.line else ()
+            nodes = [node for node in on_bus if node.name == member.name]
+            return Target("port", name, [(member, places)], line=member.line, nodes=nodes)
         outlets = [outlet for place in places if (outlet := _bus_outlet(place))]
         lines = [place.carrier for place in places if isinstance(place.carrier, BusLine)]
         if not lines:
