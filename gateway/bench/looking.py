@@ -94,7 +94,11 @@ class Looker:
         )
 
     def rate(self, message: str, since_ns: int, during_ns: int) -> Rate:
-        """Count the frames of a message, MESSAGE or SOURCE.MESSAGE."""
+        """Count the frames of a message, MESSAGE or SOURCE.MESSAGE.
+
+        The rate is that from the first frame to the last, and so that of a cyclic message exactly.
+        A silence before or after them that is longer than all others counts, too.
+        """
         buses, name = self._buses(message), message.rpartition(".")[2]
 
         def carried(frames: Frames) -> Frames:
@@ -107,10 +111,14 @@ class Looker:
         frames = self._collect(self._rig.observer.frames, since_ns, until_ns, carried)
         t_ns = np.sort(frames["t_ns"])
         if len(t_ns) < 2:
-            return Rate(0.0, len(t_ns), math.nan, math.nan)
-        apart_s = np.diff(t_ns) / NS_PER_S
-        hz = (len(t_ns) - 1) / float(apart_s.sum()) if apart_s.sum() else math.inf
-        return Rate(hz, len(t_ns), float(apart_s.min()), float(apart_s.max()))
+            return Rate(len(t_ns) * NS_PER_S / max(during_ns, 1), len(t_ns), math.nan, math.nan)
+        apart_ns = np.diff(t_ns)
+        longest_ns = int(apart_ns.max())
+        took_ns = int(apart_ns.sum())
+        for edge_ns in (int(t_ns[0]) - since_ns, until_ns - int(t_ns[-1])):
+            took_ns += max(edge_ns - longest_ns, 0)
+        hz = len(apart_ns) * NS_PER_S / took_ns if took_ns else math.inf
+        return Rate(hz, len(t_ns), int(apart_ns.min()) / NS_PER_S, longest_ns / NS_PER_S)
 
     def latency(
         self, stimulus: str | None, response: str, since_ns: int, within_ns: int, after: str

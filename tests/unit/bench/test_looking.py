@@ -17,6 +17,8 @@ HOUR_NS = 3600 * NS_PER_S
 class Car:
     """A rig on which a second passes with each pump, and brings a temperature and a frame."""
 
+    first_frame, last_frame = 0, 1 << 40
+
     def __init__(self, signals, values):
         self.signals, self.values = signals, values
         bus = SimpleNamespace(
@@ -31,7 +33,7 @@ class Car:
         self.observer.seen_ns += NS_PER_S
         second = self.observer.seen_ns // NS_PER_S
         sample, frame = np.zeros(1, SAMPLE), np.zeros(2, FRAME)
-        frame["len"] = 8, 1
+        frame["len"] = 8 if self.first_frame <= second <= self.last_frame else 2, 1
         sample["t_ns"] = frame["t_ns"] = self.observer.seen_ns
         sample["signal"] = self.signal("ENGINE_TEMP").index
         sample["value"] = self.values.get(second, 90.0)
@@ -59,6 +61,28 @@ def test_one_that_was_off_at_the_beginning_of_the_hour(car):
 def test_the_frames_of_an_hour_are_all_counted(car):
     rate = Looker(car()).rate("Engine", NS_PER_S, HOUR_NS)
     assert (rate, rate.count) == (1.0, 3601)
+
+
+def test_a_message_that_falls_silent_has_a_lower_rate(car):
+    rig = car()
+    rig.last_frame = 10
+    rate = Looker(rig).rate("Engine", NS_PER_S, 100 * NS_PER_S)
+    assert (rate.count, rate.longest_s) == (10, 1.0)
+    assert rate == pytest.approx(10 / 100, rel=0.1)
+
+
+def test_so_has_one_that_begins_late(car):
+    rig = car()
+    rig.first_frame = 91
+    rate = Looker(rig).rate("Engine", NS_PER_S, 100 * NS_PER_S)
+    assert rate.count == 11
+    assert rate == pytest.approx(11 / 100, rel=0.1)
+
+
+def test_a_single_frame_is_a_rate_too(car):
+    rig = car()
+    rig.last_frame = 1
+    assert Looker(rig).rate("Engine", NS_PER_S, 10 * NS_PER_S) == 0.1
 
 
 def test_the_latest_value_is_the_last_one_that_came(car):
