@@ -1,4 +1,4 @@
-"""The standard streams: there, whoever started the command, and able to take any text."""
+"""Standard input and output as the commands rely on them: open, and able to take any text."""
 
 from __future__ import annotations
 

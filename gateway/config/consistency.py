@@ -13,10 +13,12 @@ from gateway.config.model import (
     Config,
     ReplayConfig,
     RuleConfig,
+    SerialConfig,
     SourceConfig,
     TransmitConfig,
     key_of,
 )
+from gateway.config.polled import ModbusConfig, ObdConfig
 from gateway.config.show import as_key, as_toml, one_of
 from gateway.errors import ConfigError
 
@@ -45,6 +47,7 @@ def disagreements(config: Config) -> Iterator[ConfigError]:
         yield ConfigError(config.file, "source", "nothing", "at least one [[source]] table")
     yield from _twins(config, config.source)
     yield from _shared_prefixes(config)
+    yield from _shared_ports(config)
     yield from _missing_files(config)
     yield from _twins(config, config.transmit)
     for transmit in config.transmit:
@@ -92,6 +95,27 @@ def _prefixes(source: SourceConfig) -> list[tuple[str, str]]:
     if isinstance(source, ReplayConfig) and source.protocol is None:
         return [(f"channels.{channel}", channel) for channel in source.channels]
     return [("name", source.name)]
+
+
+def _shared_ports(config: Config) -> Iterator[ConfigError]:
+    """Yield a serial port that two sources would have to share: one of them gets nothing."""
+    owner: dict[str, SourceConfig] = {}
+    for source in config.source:
+        if (used := serial_port(source)) is not None:
+            field, port = used
+            other = owner.setdefault(port, source)
+            if other.name != source.name:
+                got = f"{as_toml(port)}, which {key_of(other)} has, too"
+                yield ConfigError(config.file, key_of(source, field), got, "a port of its own")
+
+
+def serial_port(source: SourceConfig) -> tuple[str, str] | None:
+    """Return the field that names the serial port of *source*, and the port; None without one."""
+    if isinstance(source, SerialConfig | ModbusConfig):
+        return "port", source.port
+    if isinstance(source, CanConfig | ObdConfig) and source.channel.startswith("/dev/"):
+        return "channel", source.channel.partition("@")[0]  # slcan: /dev/ttyACM0@115200
+    return None
 
 
 def _unsendable(config: Config, transmit: TransmitConfig) -> Iterator[ConfigError]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.config.model import CanConfig, Config, SerialConfig
-from gateway.config.polled import ModbusConfig, ObdConfig
+from gateway.config.consistency import serial_port
+from gateway.config.model import CanConfig, Config
+from gateway.config.polled import ObdConfig
 
 BusConfig = CanConfig | ObdConfig
 """A source on a CAN bus."""
@@ -25,14 +26,9 @@ def asks_for_fd(source: BusConfig | None) -> bool:
 
 
 def serial_ports(config: Config | None) -> list[str]:
-    """Return the serial devices, those of serial CAN adapters among them, each once."""
-    ports = []
-    for each in () if config is None else config.source:
-        if isinstance(each, SerialConfig | ModbusConfig):
-            ports.append(each.port)
-        elif isinstance(each, CanConfig | ObdConfig) and each.channel.startswith("/dev/"):
-            ports.append(each.channel.partition("@")[0])  # slcan: /dev/ttyACM0@115200
-    return list(dict.fromkeys(ports))
+    """Return the serial devices, those of serial CAN adapters among them."""
+    used = () if config is None else map(serial_port, config.source)
+    return [port for _, port in filter(None, used)]
 
 
 NO_PORT = "no serial port is configured"

@@ -15,7 +15,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def stop_signals() -> Iterator[socket.socket]:
     """Turn `STOP_SIGNALS` into bytes on a socket for as long as the block lasts.
 
-    But a hang-up that whoever started this process has had it ignore, as nohup does, stays so.
+    A SIGHUP that is ignored already, as under nohup, stays ignored.
     """
     ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
     reading, writing = socket.socketpair()

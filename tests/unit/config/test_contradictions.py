@@ -87,6 +87,16 @@ CONTRADICTIONS = {
         'source "drive".channels.can0: got \'can0\', which source "can0" has, too,'
         " expected each source to name its signals differently",
     ),
+    "two sources on one serial port": (
+        GPS + GPS.replace('"gps"', '"compass"'),
+        'source "compass".port: got \'/dev/ttyUSB0\', which source "gps" has, too,'
+        " expected a port of its own",
+    ),
+    "a CAN adapter on the serial port of another source": (
+        GPS + CAN.replace('channel = "can0"', 'channel = "/dev/ttyUSB0@115200"'),
+        'source "can0".channel: got \'/dev/ttyUSB0\', which source "gps" has, too,'
+        " expected a port of its own",
+    ),
     "a known key of the source among the options": (
         CAN + "options = { bitrate = 500_000 }\n",
         'source "can0".options.bitrate: got 500000, expected bitrate to be a key'
