@@ -4,6 +4,8 @@ import json
 import os
 import select
 import signal
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -202,9 +204,15 @@ def test_a_journal_killed_while_it_writes_has_every_event_once(bench):
 
 
 def test_a_killed_supervisor_takes_its_children_with_it_and_a_restart_works(bench):
+    bench.write_drive(120)  # longer than they are waited for: or else they end by themselves
     bench.configure(speed="1.0")
     with bench.running() as process:
-        pids = [each["pid"] for each in bench.status()["processes"]]
+        processes = bench.status_when(
+            lambda status: all(each["state"] == "running" for each in status["processes"])
+        )["processes"]
+        pids = [each["pid"] for each in processes]
+        # A lock that a child has, too, would outlast the supervisor by as long as the child does.
+        assert not [name for pid in pids for name in open_files(pid) if name.endswith(".lock")]
         process.kill()
         process.wait()
         pidfds = [fd for fd in map(_open_pidfd, pids) if fd is not None]
@@ -212,6 +220,15 @@ def test_a_killed_supervisor_takes_its_children_with_it_and_a_restart_works(benc
             os.close(fd)
     done = bench.gateway("run", "car.toml", "--seconds", "0.2")
     assert done.returncode == 0, done.stderr
+
+
+def open_files(pid):
+    """The names of the files that a process has open."""
+    names = []
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            names.append(os.readlink(descriptor))
+    return names
 
 
 def _open_pidfd(pid):

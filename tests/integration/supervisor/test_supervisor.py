@@ -306,8 +306,9 @@ def test_stopping_goes_from_the_producers_to_the_sinks(bench):
     assert outcome.killed == ()
 
 
-def test_who_does_not_stop_is_killed_and_named(bench, caplog):
-    @bench.add("stubborn", stop_timeout_s=0.2)
+@pytest.mark.parametrize("stage", Stage)
+def test_who_does_not_stop_is_killed_and_named(bench, caplog, stage):
+    @bench.add("stubborn", stage=stage, stop_timeout_s=0.2)
     def stubborn(bench):
         bench.ready("stubborn")
         Event().wait()

@@ -11,7 +11,7 @@ from gateway.clock import NS_PER_MS, NS_PER_S, FakeClock
 from gateway.config.model import CanConfig, TransmitConfig
 from gateway.decode.database import read_database
 from gateway.ring import Event
-from gateway.supervisor.desk import LONGEST_QUESTION, PATIENCE_NS, Desk
+from gateway.supervisor.desk import LONGEST_QUESTION, MOST_CALLERS, PATIENCE_NS, Desk
 from gateway.supervisor.orders import GRACE_NS, Orders
 from gateway.transmit.arming import Armed, ArmedBus
 from gateway.transmit.encoding import Encoder
@@ -260,3 +260,13 @@ def test_a_transmitter_that_takes_nothing_any_more_does_not_hold_up_the_desk(ben
     answers = [answer_to(bench.send(values={"X": "y" * 20_000})) for _ in range(40)]
     assert answers[0] is None
     assert answers[-1]["reason"] == "the transmitter does not take requests"
+
+
+def test_of_more_callers_than_there_may_be_the_last_is_turned_away_and_the_others_are_answered(
+    bench,
+):
+    callers = [bench.call() for _ in range(MOST_CALLERS)]
+    assert bench.call().recv(1) == b""
+    bench.clock.advance(PATIENCE_NS + 1)
+    bench.turn()
+    assert [answer_to(caller) for caller in callers] == [STATUS] * MOST_CALLERS
