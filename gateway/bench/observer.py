@@ -2,7 +2,8 @@
 
 There is no thread: whoever waits for something calls `Observer.pump`. What comes in between waits
 in the sockets' buffers, with the times at which it came; so nothing depends on when it is read,
-and what a buffer had no room for is counted.
+and what a buffer had no room for is counted. Only a serial line knows no such times: what comes on
+it is stamped when it is read.
 """
 
 from __future__ import annotations
