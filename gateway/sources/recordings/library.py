@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import io
-import logging
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, cast
+from typing import Any, BinaryIO, cast
 
 import can
 
@@ -22,19 +20,10 @@ from gateway.sources.can_message import Row, frame_row, frames_of
 from gateway.sources.recordings.base import Recording
 from gateway.sources.recordings.blf import BlfReader
 from gateway.sources.recordings.text import open_file
-
-# python-can says of each line that is an event and no frame that it passes over it.
-logging.getLogger("can.io").setLevel(logging.WARNING)
+from gateway.sources.recordings.text_formats import TEXT_READERS, Lines
 
 SUFFIXES = frozenset({".asc", ".blf", ".trc", ".csv", ".db", ".mf4"})
 
-_TEXT: dict[str, Callable[[TextIO], can.io.generic.MessageReader]] = {
-    ".asc": can.ASCReader,
-    ".csv": can.CSVReader,
-    ".trc": can.TRCReader,
-}
-_LONGEST_LINE = 4096
-"""Characters. A frame of CAN FD takes some hundred."""
 _CHUNK = 4096
 _BLF_HEADER = 144
 _NS_EXACT_BELOW_S = 1 << 22
@@ -146,29 +135,15 @@ def kind_of(path: Path) -> str:
     return path.with_suffix("").suffix.lower() if suffix == ".gz" else suffix
 
 
-class _Text(io.TextIOWrapper):
-    """Text that is iterated over by its lines; of one without an end, only its beginning."""
-
-    def __next__(self) -> str:  # type: ignore[override]  # of bytes, the base class says
-        line = rest = self.readline(_LONGEST_LINE)
-        while len(rest) == _LONGEST_LINE and not rest.endswith("\n"):
-            rest = self.readline(_LONGEST_LINE)
-        if not line:
-            raise StopIteration
-        return line
-
-
 def _reader(path: Path) -> can.io.generic.MessageReader:
     kind = kind_of(path)
     packed = path.suffix.lower() == ".gz"
     if kind == ".blf":
         return BlfReader(cast("BinaryIO", gzip.open(path)) if packed else path)
-    if kind in _TEXT:
-        # A frame is ASCII; comments, and paths in headers, are in the code page of their writer.
-        file = gzip.GzipFile(path) if packed else open_file(path)
-        text = _Text(file, "utf-8-sig", "replace")
+    if kind in TEXT_READERS:
+        text = Lines(cast("BinaryIO", gzip.GzipFile(path)) if packed else open_file(path))
         try:
-            return _TEXT[kind](text)
+            return TEXT_READERS[kind](text)
         except Exception:
             text.close()
             raise

@@ -186,6 +186,12 @@ def test_a_line_without_an_end_does_not_fill_the_memory(write, frames_in, suffix
     assert most < size / 4
 
 
+def test_a_frame_right_behind_the_header_of_an_asc_is_not_lost(write, frames_in):
+    lines = CODE_PAGES[".asc"].splitlines(keepends=True)
+    frames, _ = frames_in(open_recording(write("a.asc", "".join(lines[:2] + lines[-1:] * 2))))
+    assert frames["can_id"].tolist() == [0x123] * 2
+
+
 def test_an_asc_whose_times_count_from_line_to_line_is_refused(write):
     absolute = CODE_PAGES[".asc"]
     relative = absolute.replace("timestamps absolute", "timestamps relative")
