@@ -1,24 +1,18 @@
-"""Requests that make no sense: answered with a line, and the simulator goes on."""
+"""Requests to a running scenario, without a socket's name: what is answered, and to whom."""
 
 import contextlib
 import json
 import selectors
 import socket
-import sys
 
 import pytest
 
-from firmware_sim import wire
-from firmware_sim.bus import Bus, ErrorState, Node
 from firmware_sim.control import ControlServer, ask
 from firmware_sim.devices.inputs import Inputs
-from firmware_sim.devices.load import Load
 from firmware_sim.devices.wind import Wind
 from firmware_sim.errors import RequestError, SimError
 from firmware_sim.faults.faults import Faults
-from firmware_sim.links import SlcanLink
-from firmware_sim.outlets import BusLine, BusOutlet, NoOutlet
-from firmware_sim.ports import PtyPort
+from firmware_sim.outlets import NoOutlet
 from firmware_sim.rig import Member, Rig
 from firmware_sim.schedule import Schedule
 
@@ -118,99 +112,6 @@ def test_a_request_that_fails_does_not_end_the_simulation(rig, obey):
         "ok": False,
         "error": "ecu: cannot start ./firmware: no such file or directory",
     }
-
-
-def test_a_fault_that_is_cleared_is_no_longer_waited_for(rig, obey):
-    fault = b'{"kind": "stuck", "on": "wind.depth", "when": "wind.depth > 0"}'
-    [place] = rig.members["wind"].places
-    assert obey(b'{"do": "inject", "fault": ' + fault + b"}")["ok"]
-    assert len(place.after) == 1
-    assert obey(b'{"do": "clear"}')["ok"]
-    assert not place.after
-
-
-def test_a_line_is_shorted_for_those_that_join_it_later(rig, obey):
-    bus = Bus("can0", bit_rate=500_000)
-    rig.lines["can0"] = BusLine(bus)
-    assert obey(b'{"do": "inject", "fault": {"kind": "short_line", "on": "can0"}}')["ok"]
-    early, late = Node("early"), Node("late")
-    bus.join(early)
-    bus.join(late)
-    bus.offer(early, wire.pack_frame(0x123), 0)
-    bus.advance(1_000_000_000)
-    assert not late.queue
-    assert obey(b'{"do": "clear"}')["effects"] == bus.errors > 0
-
-
-def test_of_faults_that_overlap_the_end_of_one_does_not_end_another(rig, obey):
-    bus = Bus("can0", bit_rate=500_000)
-    rig.lines["can0"] = BusLine(bus)
-    engine = BusOutlet(bus, "engine")
-    load = rig.schedule.add(Load("engine", rate=1), engine, carrier=rig.lines["can0"])
-    rig.members["engine"] = Member("engine", "load", [load])
-
-    def inject(kind, on):
-        request = {"do": "inject", "fault": {"kind": kind, "on": on}}
-        return obey(json.dumps(request).encode())["id"]
-
-    def clear(number):
-        assert obey(b'{"do": "clear", "id": %d}' % number)["ok"]
-
-    silent, off = inject("no_ack", "can0"), inject("off", "engine")
-    clear(off)
-    assert engine.node.muted
-    off = inject("off", "engine")
-    clear(silent)
-    assert engine.node.muted
-    clear(off)
-    assert not engine.node.muted
-
-    shorts = [inject("short_line", "can0") for _ in range(2)]
-    passive, bus_off = inject("error_passive", "can0"), inject("bus_off", "engine")
-    clear(shorts[0])
-    assert bus.line.shorted
-    clear(passive)
-    assert engine.node.state is ErrorState.BUS_OFF
-    inject("error_passive", "can0")
-    clear(bus_off)
-    bus.advance(1_000_000_000)  # it recovers from bus-off
-    assert engine.node.state is ErrorState.PASSIVE
-
-
-def test_an_adapter_that_is_off_acknowledges_nothing(rig, obey, selector, tmp_path):
-    line = rig.lines["can0"] = BusLine(Bus("can0", bit_rate=500_000))
-    with PtyPort(tmp_path / "slcan0", flow_control=True) as port:
-        rig.members["adapter"] = Member("adapter", "slcan", port=port, line=line)
-        link = SlcanLink("adapter", line.bus, port, selector)
-        [node] = line.bus.nodes
-        link._adapter.feed(b"O\r")
-        link._take_part()
-        assert node.acknowledges
-        assert obey(b'{"do": "inject", "fault": {"kind": "off", "on": "adapter"}}')["ok"]
-        assert not node.acknowledges
-        obey(b'{"do": "clear"}')
-        assert node.acknowledges
-
-
-def test_a_port_that_two_faults_have_pulled_comes_back_with_the_end_of_both(rig, obey, tmp_path):
-    with PtyPort(tmp_path / "wind") as port:
-        rig.members["wind"].port = port
-        fault = b'{"do": "inject", "fault": {"kind": "unplug", "on": "wind"}}'
-        first, second = obey(fault)["id"], obey(fault)["id"]
-        assert obey(b'{"do": "clear", "id": %d}' % first)["effects"] == 1
-        assert not port.plugged
-        obey(b'{"do": "clear", "id": %d}' % second)
-        assert port.plugged
-
-
-def test_what_a_fault_makes_of_an_input_is_finite(rig, obey):
-    for request in (
-        b'{"do": "set", "device": "wind", "values": {"depth": 1e308}}',
-        b'{"do": "inject", "fault": {"kind": "wrong", "on": "wind.depth", "factor": -1e308}}',
-    ):
-        assert obey(request)["ok"]
-    rig.schedule.run_to(0)
-    assert rig.members["wind"].holding("depth").last["depth"] == -sys.float_info.max
 
 
 def test_a_number_that_is_not_finite_is_refused_before_it_is_sent():
