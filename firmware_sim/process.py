@@ -132,7 +132,8 @@ class FirmwareProcess:
         status = self._process.wait()
         self._forget()
         if status < 0:
-            self.state = f"killed by {signal.Signals(-status).name}"
+            names = {each.value: each.name for each in signal.Signals}
+            self.state = f"killed by {names.get(-status, f'signal {-status}')}"
         else:
             self.state = f"exited {status}"
         LOG.warning("%s: %s", self.name, self.state)

@@ -25,6 +25,8 @@ from firmware_sim.serial_sections import (
 )
 from firmware_sim.timeline import StepSection
 
+MAX_BIT_RATE = 100_000_000
+
 
 class ScenarioSection(Section, frozen=True, kw_only=True):
     """``[scenario]``.
@@ -58,8 +60,8 @@ class BusSection(Section, frozen=True, kw_only=True):
     """
 
     name: Name
-    bit_rate: Annotated[int, Meta(ge=0, le=100_000_000)] = 0
-    data_bit_rate: Annotated[int, Meta(ge=0, le=100_000_000)] = 0
+    bit_rate: Annotated[int, Meta(ge=0, le=MAX_BIT_RATE)] = 0
+    data_bit_rate: Annotated[int, Meta(ge=0, le=MAX_BIT_RATE)] = 0
     restart_ms: Annotated[float, Meta(ge=0, le=3_600_000)] = RESTART_MS
     acknowledge: bool | None = None
     queue: Annotated[int, Meta(ge=1, le=1 << 24)] = QUEUE_FRAMES

@@ -111,7 +111,7 @@ class Simulation:
             self._assembly.timeline(self._faults)
             self._say("READY")
             if ready_fd is not None:
-                announce(ready_fd)
+                announce(ready_fd, die_with_parent=die_with_parent)
             schedule.start()
             until_ns = None if seconds is None else time.monotonic_ns() + round(seconds * 1e9)
             # Whoever sends first, so that a round ends with what was sent on its way.

@@ -8,10 +8,8 @@ import click
 
 from firmware_sim.cli import options
 from firmware_sim.errors import RequestError, ScenarioError
-from firmware_sim.scenario import BusSection, Scenario, load_scenario
+from firmware_sim.scenario import MAX_BIT_RATE, BusSection, Scenario, load_scenario
 from firmware_sim.simulation import Simulation
-
-MAX_BIT_RATE = 100_000_000
 
 
 @click.command()

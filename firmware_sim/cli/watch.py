@@ -50,7 +50,7 @@ def dump(
         stop_with_parent()
     node = Dump(name, filters, count=count, out=sys.stdout)
     try:
-        node.run(seconds=seconds, ready=partial(_announce, ready_fd))
+        node.run(seconds=seconds, ready=partial(_announce, ready_fd, die_with_parent))
     except BrokenPipeError:
         options.drop_output()  # whoever read has had enough, as `head` has
     if node.lost:
@@ -81,16 +81,16 @@ def bridge(
     if die_with_parent:
         stop_with_parent()
     node = Bridge(bus, interface)
-    ended = node.run(seconds=seconds, ready=partial(_announce, ready_fd))
+    ended = node.run(seconds=seconds, ready=partial(_announce, ready_fd, die_with_parent))
     _account(bus, interface, node.to_interface, log_format)
     _account(interface, bus, node.to_bus, log_format)
     if ended:
         raise BridgeError(ended)
 
 
-def _announce(fd: int | None) -> None:
+def _announce(fd: int | None, die_with_parent: bool) -> None:
     if fd is not None:
-        announce(fd)
+        announce(fd, die_with_parent=die_with_parent)
 
 
 def _account(source: str, target: str, traffic: Traffic, log_format: str) -> None:

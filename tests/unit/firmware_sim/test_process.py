@@ -59,6 +59,7 @@ def test_it_runs_in_its_folder_with_what_it_is_given(firmware, selector, tmp_pat
     [
         ("raise SystemExit(3)", "exited 3"),
         ("import os; os.kill(os.getpid(), 9)", "killed by SIGKILL"),
+        ("import os; os.kill(os.getpid(), 40)", "killed by signal 40"),  # one without a name
     ],
 )
 def test_how_it_ended_is_known_and_said(firmware, selector, caplog, line, state):
