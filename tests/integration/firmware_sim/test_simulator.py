@@ -256,3 +256,27 @@ def test_a_folder_that_cannot_be_made_ends_the_run_in_one_line_with_status_three
         3,
         "firmware-sim: /dev/null/ports/gps: Not a directory\n",
     )
+
+
+def test_who_was_orphaned_before_it_could_notice_ends_when_it_is_ready(scenario, ports, namespace):
+    # As the parent's end closes the pipe; the process that is this one's parent lives on.
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "firmware_sim", "run", str(scenario(SLCAN))),
+                *("--ports", str(ports), "--namespace", namespace),
+                *("--ready-fd", str(writer), "--die-with-parent"),
+            ],
+            pass_fds=[writer],
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert done.returncode == 3
+    assert done.stderr == "firmware-sim: the parent process ended while this one started\n"
+    assert not list(ports.iterdir())
