@@ -1,6 +1,10 @@
-"""What `gateway demo --save` says to type next can be typed as it stands."""
+"""What `gateway demo` writes: with --save what can be typed next, without it nothing that stays."""
 
+import os
+import signal
 import sys
+import tempfile
+from contextlib import contextmanager
 
 import pytest
 
@@ -43,3 +47,27 @@ def test_commands_that_it_finds_are_told_by_their_names(said, tmp_path):
         "    firmware-sim run 'my car/scenario.toml'",
         "    gateway run 'my car/car.toml' --live",
     ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_ends_it_while_it_starts_leaves_no_folder_and_no_simulator(
+    tmp_path, monkeypatch, number
+):
+    seen = []
+
+    @contextmanager
+    def simulator(scenario):
+        seen.append(scenario.exists())
+        try:
+            yield lambda: os.kill(os.getpid(), number)
+        finally:
+            seen.append("stopped")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("gateway.cli.demo._simulator", simulator)
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit) as end:
+        main(["demo"])
+    assert (end.value.code, seen) == (130, [True, "stopped"])
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(number) is before
