@@ -154,8 +154,7 @@ def read_database(path: Path) -> Any:  # noqa: ANN401 - cantools' objects have n
     except UnicodeDecodeError:
         text = content.decode("cp1252", errors="replace")  # as Windows tools write DBC and SYM
     known = _FORMATS.get(path.suffix.lower())
-    if known in {"DBC", None}:
-        refuse_absurd_sizes(path, text)
+    refuse_absurd_sizes(path, text, known or "DBC")
     try:
         database: Any = cantools.database.load_string(
             text, known.lower() if known else None, strict=False

@@ -1,4 +1,4 @@
-"""Numbers in a DBC that no bus can mean, found before the file is parsed.
+"""Numbers in a database that no bus can mean, found before the file is parsed.
 
 cantools makes a mask as long as a message, and a list of all numbers in a multiplexer's range. One
 wrong digit there would cost minutes and gigabytes.
@@ -30,8 +30,34 @@ _RANGES = re.compile(
 _RANGE = re.compile(r"([+-]?\d+)\s*[+-](\d+)")
 _MOST_DIGITS = 10
 
+_PLACES = {
+    "KCD": re.compile(r"\b(?:length|offset)\s*=\s*[\"'](?P<number>\d+)"),
+    "SYM": re.compile(
+        r"\b(?:Len\s*=\s*|Sig\s*=\s*\S+\s+|(?:unsigned|signed|string|raw)\s+(?:\d{1,6}\s*,\s*)?)"
+        r"(?P<number>\d+)"
+    ),
+}
+"""Where lengths and start bits stand."""
 
-def refuse_absurd_sizes(path: Path, text: str) -> None:
+
+def refuse_absurd_sizes(path: Path, text: str, kind: str) -> None:
+    """Look through the *text* of a DBC, KCD or SYM; whatever else *kind* is, it is left alone.
+
+    Raises:
+        DatabaseError: A number in it is absurd.
+    """
+    if kind == "DBC":
+        _refuse_absurd_dbc(path, text)
+    elif kind in _PLACES:
+        most = 8 * LONGEST_MESSAGE
+        for found in _PLACES[kind].finditer(text):
+            if _number(found["number"]) > most:
+                line = text.count("\n", 0, found.start()) + 1
+                got = f"a length or start of {found['number'][:20]}"
+                raise DatabaseError(path, f"line {line}", got, f"at most {most}")
+
+
+def _refuse_absurd_dbc(path: Path, text: str) -> None:
     """Look through the *text* of a DBC.
 
     Raises:

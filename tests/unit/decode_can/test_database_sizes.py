@@ -126,3 +126,37 @@ def test_of_multiplexers_of_one_name_the_longest_says_how_many_values_there_are(
 def test_a_multiplexer_range_of_all_values_that_16_bits_have_is_taken(decoding):
     made = decoding(MESSAGE, SWITCH, VALUE, "SG_MUL_VAL_ 1 V S 0-65535;")
     assert made.values(1, b"\x34\x12\x07\0\0\0\0\0") == {"S": 0x1234, "V": 7}
+
+
+KCD = """\
+<NetworkDefinition xmlns="http://kayak.2codeornot2code.org/1.0">
+  <Document/>
+  <Bus name="b"><Message id="0x1" name="M" length="{length}">
+    <Signal name="S" offset="{start}" length="{bits}"/>
+  </Message></Bus>
+</NetworkDefinition>
+"""
+SYM = """\
+FormatVersion=6.0 // Do not edit this line!
+Title="x"
+{{SIGNALS}}
+Sig=S unsigned {bits}
+{{SEND}}
+[M]
+ID=001h
+Len={length}
+Sig=S {start}
+"""
+
+
+@pytest.mark.parametrize(("suffix", "text"), [(".kcd", KCD), (".sym", SYM)])
+def test_other_databases_with_numbers_as_absurd_are_refused_too(tmp_path, suffix, text):
+    path = tmp_path / f"a{suffix}"
+    sound = {"length": 8, "start": 8, "bits": 16}
+    path.write_text(text.format(**sound))
+    [message] = FrameDatabase.load([path]).messages
+    assert (message.length, message.fields[0].start, message.fields[0].length) == (8, 8, 16)
+    for key in sound:
+        path.write_text(text.format(**sound | {key: 80_000_000}))
+        with pytest.raises(DatabaseError, match=": got a length or start of 80000000, expected at"):
+            FrameDatabase.load([path])
