@@ -277,6 +277,8 @@ def run_once(kind: type[Contestant], load: Load, seconds: float) -> Run:
                 run = _attend(contestant, side, BUSES * count, go, stop)
             finally:
                 stop.set()
+                if not go.is_set():  # it would wait for ever
+                    sender.terminate()
                 sender.join()
                 side.terminate()
                 try:
