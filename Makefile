@@ -32,7 +32,7 @@ check: venv-test  ## The fast lane: lint, types, imports, unit tests.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/unit -m "not slow" -q -n 2
+	$(BIN)/python -m pytest tests/unit -m "not slow" -q -n $(JOBS)
 
 bench: venv-test  ## Run the benchmarks, each beside its named peers.
 	$(BIN)/pip install --quiet '.[bench]' || echo "some peers cannot be installed here; the tables say which"
