@@ -262,9 +262,7 @@ def test_a_transmitter_that_takes_nothing_any_more_does_not_hold_up_the_desk(ben
     assert answers[-1]["reason"] == "the transmitter does not take requests"
 
 
-def test_of_more_callers_than_there_may_be_the_last_is_turned_away_and_the_others_are_answered(
-    bench,
-):
+def test_a_caller_too_many_is_turned_away_and_the_others_are_answered(bench):
     callers = [bench.call() for _ in range(MOST_CALLERS)]
     assert bench.call().recv(1) == b""
     bench.clock.advance(PATIENCE_NS + 1)

@@ -2,9 +2,12 @@
 
 import os
 import signal
+import threading
 
 import pytest
 
+from gateway.clock import NS_PER_MS
+from gateway.ring.lock import wait_at_most
 from gateway.workers.board import FACTS_SIZE, Board, RowState
 
 
@@ -39,6 +42,28 @@ def test_what_a_child_writes_its_parent_reads(board):
     assert board["gps"].numbers["heartbeat_ns"] == 42
     assert board["gps"].read_facts() == {"lost": {"checksum": 3}}
     assert board["can0"].read_facts() == {}
+
+
+def test_facts_of_one_that_was_stopped_while_it_wrote_them_are_those_read_before(board):
+    board["can0"].write_facts({"a": 1})
+    assert board["can0"].read_facts() == {"a": 1}
+    held, told = threading.Event(), threading.Event()
+
+    def stopped():
+        with board["can0"]._lock:
+            held.set()
+            told.wait()
+
+    thread = threading.Thread(target=stopped)
+    thread.start()
+    held.wait()
+    wait_at_most(NS_PER_MS)  # as the supervisor does, who is to kill whoever was stopped
+    try:
+        assert board["can0"].read_facts() == {"a": 1}
+    finally:
+        wait_at_most(None)
+        told.set()
+        thread.join()
 
 
 def test_a_child_killed_while_it_writes_facts_blocks_nobody(board):
