@@ -72,11 +72,17 @@ def _ended_as_by_ctrl_c() -> Iterator[None]:
 
     Once the gateway runs, it hears of all three by itself.
     """
-    before = {
-        number: signal.signal(number, signal.default_int_handler)
-        for number in (signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) is signal.SIG_DFL  # not under nohup
-    }
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = {each: signal.getsignal(each) for each in numbers}
+
+    def end(*_: object) -> None:
+        for number in numbers:  # what was begun to be cleaned up is not interrupted again
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number, handler in before.items():
+        if handler is signal.SIG_DFL:  # not under nohup
+            signal.signal(number, end)
     try:
         yield
     finally:
