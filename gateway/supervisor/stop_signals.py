@@ -21,12 +21,12 @@ def stop_signals() -> Iterator[socket.socket]:
     reading, writing = socket.socketpair()
     for end in (reading, writing):
         end.setblocking(False)
+    previous = signal.set_wakeup_fd(writing.fileno())  # first: a handler alone would swallow them
     before = {
         number: signal.signal(number, lambda *_: None)
         for number in STOP_SIGNALS
         if number not in ignored
     }
-    previous = signal.set_wakeup_fd(writing.fileno())
     try:
         yield reading
     finally:
