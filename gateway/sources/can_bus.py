@@ -15,7 +15,7 @@ from gateway.decode.database import FrameDatabase
 from gateway.decode.frames import FrameDecoder
 from gateway.errors import ConfigError, LinkClosedError
 from gateway.record import FRAME, SAMPLE, Samples
-from gateway.signals import SignalTable
+from gateway.signals import Signal, SignalTable
 from gateway.sources.link import LinkState
 from gateway.sources.readers import choose_reader
 from gateway.sources.readers.filters import FrameFilters
@@ -63,8 +63,10 @@ class CanSource:
         self._frames = np.zeros(BATCH, FRAME)
         self._only_wanted = config.filters == "wanted"
         self._filters: FrameFilters | None = None
+        self._explicit: FrameFilters | None = None
         if config.filters and not self._only_wanted:
-            self._filter(FrameFilters.parse(config.filters))
+            self._explicit = FrameFilters.parse(config.filters)
+            self._filter(self._explicit)
         self._open = False
 
     @property
@@ -79,6 +81,13 @@ class CanSource:
             names = {signal.message for signal in self.signals if signal.index in wanted}
             messages = (each for each in self._database.messages if each.name in names)
             self._filter(FrameFilters.of(messages))
+
+    def delivers(self, signal: Signal) -> bool:
+        """Tell whether its configured filters let through any frame that carries *signal*."""
+        if self._explicit is None:
+            return True
+        carriers = (each for each in self._database.messages if each.name == signal.message)
+        return any(map(self._explicit.may_pass, carriers))
 
     def _filter(self, filters: FrameFilters) -> None:
         """Take no other frames."""

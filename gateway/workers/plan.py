@@ -83,10 +83,19 @@ def make_plan(config: Config, make_sources: SourcesMaker | None = None) -> Plan:
     for index, each in enumerate(config.rule):
         try:
             signal = signals.resolve(each.signal)
-            rules.append(Rule.from_config(each, index, signal, source_of[signal.index]))
         except LookupError as error:
             where, got = key_of(each, "signal"), f"'{each.signal}'"
             raise ConfigError(config.file, where, got, str(error)) from None
+        number = source_of[signal.index]
+        source = sources[number]
+        if isinstance(source, CanSource) and not source.delivers(signal):
+            where, got = (
+                key_of(each, "signal"),
+                f"'{each.signal}', of which no frame is let through",
+            )
+            expected = f"a signal that the filters of '{source.name}' do not keep away"
+            raise ConfigError(config.file, where, got, expected)
+        rules.append(Rule.from_config(each, index, signal, number))
 
     judged = [rule.signal.index for rule in rules]
     wanted = frozenset(judged) | frozenset(_asked_for(config, sources))

@@ -75,6 +75,22 @@ class FrameFilters:
             pairs.append((can_id, mask | CanId.EXTENDED | CanId.REMOTE))
         return cls(pairs)
 
+    def may_pass(self, message: Message) -> bool:
+        """Tell whether any data frame of *message* passes."""
+        ((can_id, bits),) = FrameFilters.of([message]).pairs
+        if not message.by_group:
+            bits |= _EXTENDED_ID_BITS  # an id of 11 bits has no others
+        for wanted, mask in self.pairs:
+            differs = (wanted & ~INVERTED) ^ can_id
+            # Bits that the message leaves open may be those that the filter asks for.
+            if wanted & INVERTED:
+                passes = differs & mask & bits or mask & ~bits
+            else:
+                passes = not differs & mask & bits
+            if passes:
+                return True
+        return False
+
     def passes(self, ids: NDArray[np.uint32]) -> NDArray[np.bool_]:
         """Tell of each id, as in ``FRAME["can_id"]``, whether it passes."""
         passing: NDArray[np.bool_] = ids & _ERROR != 0

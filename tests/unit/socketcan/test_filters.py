@@ -112,6 +112,39 @@ def test_wanted_messages_pass_and_nothing_else(messages, expected):
     assert by_kernel(filters) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "let_through"),
+    [
+        ("123:7FF", {"plain", "extended", "group"}),
+        ("124:7FF", {"group"}),
+        ("120:7F0", {"plain", "extended", "group"}),
+        ("123~7FF", {"group"}),
+        ("123~1FFFFFFF", {"extended", "group"}),
+        ("00000123:800007FF", {"extended", "group"}),
+        ("123:DFFFFFFF", {"plain"}),
+        ("18000123:1FFFFFFF", {"extended"}),
+        ("18FEF155:9FFFFFFF", {"group"}),
+        ("18FEF155~9FFFFFFF", {"plain", "extended", "group"}),
+        ("18FEF100~03FFFF00", {"plain", "extended"}),
+        ("18FEF200:03FFFF00", set()),
+        ("40000123:C00007FF", set()),
+    ],
+)
+def test_whether_any_frame_of_a_message_may_pass(text, let_through):
+    messages = {
+        "plain": message(0x123),
+        "extended": message(0x18000123 | EXTENDED),
+        "group": message(0x18FEF1FE | EXTENDED, by_group=True),
+    }
+    filters = FrameFilters.parse([text])
+    assert {name for name, each in messages.items() if filters.may_pass(each)} == let_through
+    senders = np.arange(256, dtype=np.uint32) | np.uint32(0x18FEF100 | EXTENDED)
+    assert filters.passes(senders).any() == ("group" in let_through)
+    for name in ("plain", "extended"):
+        can_id = np.array([messages[name].can_id], np.uint32)
+        assert filters.passes(can_id).tolist() == [name in let_through]
+
+
 def test_a_group_that_is_addressed_passes_to_whomever():
     filters = FrameFilters.of([message(0x18EAFFFE | EXTENDED, by_group=True)])
     ids = np.array([0x18EA0021, 0x0CEAFF03, 0x18EB0021], np.uint32) | np.uint32(EXTENDED)

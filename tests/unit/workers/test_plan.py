@@ -33,6 +33,21 @@ above = 200
 """
 
 
+CAR = """
+[[source]]
+name = "car"
+type = "can"
+channel = "can0"
+dbc = ["car.dbc"]
+filters = {}
+
+[[rule]]
+name = "hot"
+signal = "TEMP"
+above = 110
+"""
+
+
 @pytest.fixture
 def plan_of(tmp_path):
     def make(text):
@@ -131,3 +146,33 @@ def test_an_interface_that_python_can_has_not_is_one_line(plan_of, rest):
     said = "source \"can0\".interface: got 'soketcan', expected an interface of python-can: 'canal"
     assert said in str(caught.value)
     assert "'socketcan', " in str(caught.value)
+
+
+DBC = """VERSION ""
+
+BU_: ECU
+
+BO_ 256 Engine: 8 ECU
+ SG_ TEMP : 0|8@1+ (1,0) [0|0] "degC" ECU
+
+BO_ 512 Door: 8 ECU
+ SG_ OPEN : 0|1@1+ (1,0) [0|0] "" ECU
+"""
+
+
+@pytest.mark.parametrize("filters", ["'wanted'", "[]", "['100:7FF']", "['100:700']", "['200~7FF']"])
+def test_a_rule_on_what_the_filters_let_through_is_planned(tmp_path, plan_of, filters):
+    (tmp_path / "car.dbc").write_text(DBC)
+    plan = plan_of(CAR.format(filters))
+    assert [rule.signal.name for rule in plan.rules] == ["TEMP"]
+
+
+@pytest.mark.parametrize("filters", ["['200:7FF']", "['100~7FF']"])
+def test_a_rule_on_what_the_filters_keep_away_is_refused(tmp_path, plan_of, filters):
+    (tmp_path / "car.dbc").write_text(DBC)
+    with pytest.raises(ConfigError) as refused:
+        plan_of(CAR.format(filters))
+    assert str(refused.value).endswith(
+        "rule \"hot\".signal: got 'TEMP', of which no frame is let through,"
+        " expected a signal that the filters of 'car' do not keep away"
+    )
