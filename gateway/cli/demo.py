@@ -48,7 +48,7 @@ def command(seconds: float | None, save: Path | None) -> None:
         click.echo(f"    {_call('gateway', 'run', str(save / 'car.toml'), '--live')}")
         return
     before = Path.cwd()
-    with _ended_as_by_ctrl_c(), tempfile.TemporaryDirectory(prefix="gateway-demo-") as folder:
+    with tempfile.TemporaryDirectory(prefix="gateway-demo-") as folder:
         _write_files(Path(folder), f'"f1-demo-{os.getpid()}"')
         os.chdir(folder)
         try:
@@ -64,30 +64,6 @@ def command(seconds: float | None, save: Path | None) -> None:
                 run_gateway(plan, Options(view="live"), seconds)
         finally:
             os.chdir(before)
-
-
-@contextmanager
-def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """Have SIGTERM and SIGHUP end the block as Ctrl-C does, with nothing left behind.
-
-    Once the gateway runs, it hears of all three by itself.
-    """
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    before = {each: signal.getsignal(each) for each in numbers}
-
-    def end(*_: object) -> None:
-        for number in numbers:  # what was begun to be cleaned up is not interrupted again
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    for number, handler in before.items():
-        if handler is signal.SIG_DFL:  # not under nohup
-            signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _call(program: str, *arguments: str) -> str:
