@@ -128,6 +128,21 @@ def test_a_process_that_is_killed_costs_no_event(bench, victim):
     assert "every stage adds up" in out
 
 
+def test_events_of_a_recording_wait_for_an_analyzer_that_stands_still(bench):
+    bench.configure(speed="1.0")
+    expected = bench.gateway("backtest", "car.toml", "drive.log").stdout
+    with bench.running() as process:
+        for number in range(3):
+            bench.status_when(lambda status, told=3 * number + 1: journalled(status) >= told)
+            pid = bench.pid_of(f"analyzer-{number}", 0)
+            os.kill(pid, signal.SIGSTOP)
+            select.select([], [], [], 1.3)  # the others go on; live they would be waited for less
+            os.kill(pid, signal.SIGCONT)
+        _, log = process.communicate(timeout=120)
+    assert process.returncode == 0, log
+    assert (bench.folder / "journal.jsonl").read_text() == expected
+
+
 def test_a_view_that_was_killed_still_knows_which_alarms_are_on(bench):
     hot = (
         f"({100 + tenth // 10}.{tenth % 10}00000) can0 100#803E000000000000\n"

@@ -116,6 +116,11 @@ def by_name(status):
     return {each["name"]: each for each in status["processes"]}
 
 
+def journalled(status):
+    """How many events the journal has."""
+    return next(each["delivered"] for each in status["ledger"] if each["stage"] == "journal")
+
+
 def hang(bench, how):
     """Have the producer hang, see `held.py`; it looks at every moment, so the file comes whole."""
     new = bench.folder / "hang.new"
@@ -178,6 +183,18 @@ def test_one_that_is_stopped_with_a_lock_in_its_hands_holds_nobody_for_long(benc
     bench.until(lambda status: by_name(status)["can0"]["restarts"])
     bench.running()
     figure(f"stopped with locks: noticed within {told:.1f} s, status within {slowest:.2f} s")
+    bench.end()
+    assert bench.process.returncode == 0, bench.log
+
+
+@pytest.mark.usefixtures("traffic")
+def test_no_warning_waits_until_an_analyzer_that_is_stopped_is_noticed(bench):
+    bench.start()
+    bench.running()
+    with bench.halted("analyzer-0"):
+        before = journalled(bench.answer())
+        bench.until(lambda status: journalled(status) > before + 20)  # more than were under way
+        assert "analyzer-0 hangs" not in bench.log
     bench.end()
     assert bench.process.returncode == 0, bench.log
 
