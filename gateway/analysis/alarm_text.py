@@ -92,16 +92,16 @@ class AlarmText:
 def _condition(rule: Rule, rate: float) -> str:
     match rule.condition:
         case Condition.ABOVE:
-            return f"above {rule.high:g}"
+            return f"above {rule.high:.10g}"
         case Condition.BELOW:
-            return f"below {rule.low:g}"
+            return f"below {rule.low:.10g}"
         case Condition.OUTSIDE:
-            return f"outside {rule.low:g} to {rule.high:g}"
+            return f"outside {rule.low:.10g} to {rule.high:.10g}"
         case Condition.RATE_ABOVE:
             limit = _with_unit(rule.high, f"{rule.signal.unit}/s")
             return f"rising by more than {limit}: {rate:.6g}"
         case Condition.STALE_AFTER:
-            return f"silent for {rule.stale_after_ns / NS_PER_S:g} s"
+            return f"silent for {rule.stale_after_ns / NS_PER_S:.10g} s"
 
 
 def _with_unit(value: float, unit: str) -> str:

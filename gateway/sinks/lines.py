@@ -117,6 +117,7 @@ class LineStream(LineOutput):
         """See `LineOutput.write`."""
         done = super().write(lines)
         if self.ended:
+            self.error = ""  # nothing waits
             self.lost += len(self._pending)
             self._pending.clear()
         return done

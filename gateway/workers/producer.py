@@ -164,16 +164,13 @@ class Producer:
 
     def _publish(self, samples: Samples) -> None:
         """Put *samples*, and a tick when one is due, into the ring; wait while it is full."""
-        row, counters = self._row.numbers, self._source.counters
-        row["received"] = counters.received
-        row["delivered"] = counters.delivered
-        row["lost"] = counters.lost.total()
+        self._count()
         now_ns = self._clock.monotonic_ns()
         if self._ticks and now_ns >= self._next_tick_ns:
             samples = np.append(samples, self._tick(now_ns))
             # On multiples of it, so that the ticks of all sources wake the analyzers only once.
             self._next_tick_ns = now_ns - now_ns % self._tick_ns + self._tick_ns
-        row["produced"] += len(samples)
+        self._row.numbers["produced"] += len(samples)
         while len(samples):
             try:
                 self._writer.put(samples, TICK_INTERVAL_NS)
@@ -209,7 +206,14 @@ class Producer:
                 self._link.holds(self._source.link_states(), now_ns)
             self._report()
 
+    def _count(self) -> None:
+        row, counters = self._row.numbers, self._source.counters
+        row["received"] = counters.received
+        row["delivered"] = counters.delivered
+        row["lost"] = counters.lost.total()
+
     def _report(self) -> None:
+        self._count()  # a source counts what it had begun to read when it is closed
         counters = self._source.counters
         self._row.write_facts(
             {

@@ -128,6 +128,11 @@ def test_a_value_without_a_unit_has_nothing_behind_it():
     [
         ({"below": 3.5}, "= 1 degC (below 3.5)"),
         ({"outside": (3, 6)}, "= 1 degC (outside 3 to 6)"),
+        (
+            {"outside": (42.4967123, 42.4967891)},
+            "= 1 degC (outside 42.4967123 to 42.4967891)",
+        ),
+        ({"above": -71.1234567}, "= 1 degC (above -71.1234567)"),
         ({"rate_above": 5}, "= 1 degC (rising by more than 5 degC/s: 7.25)"),
         ({"stale_after": 0.5}, "= 1 degC (silent for 0.5 s)"),
     ],

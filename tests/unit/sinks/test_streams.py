@@ -46,6 +46,7 @@ def test_a_reader_that_goes_away_is_the_end_quietly_and_what_still_comes_is_coun
     assert not stream.write([event(4)])
     stream.close()
     assert stream.ended
+    assert stream.error == "", "nothing waits for the end of it"
     assert (stream.written, stream.pending, stream.lost) == (1, 0, 3)
 
 

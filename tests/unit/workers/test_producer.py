@@ -269,6 +269,24 @@ class LossySource(ScriptedSource):
         return samples
 
 
+class HalfRead(ScriptedSource):
+    """Has begun to read one more when it is closed."""
+
+    def __exit__(self, *_):
+        self.counters.received += 1
+        self.counters.lost["incomplete"] += 1
+
+
+@pytest.mark.parametrize("openings", [1, 2])
+def test_what_was_half_read_when_the_link_was_closed_is_on_the_board(bench, openings):
+    outage = [LinkLostError("gone"), NOTHING] if openings == 2 else []
+    bench.produce([sample(1), *outage], make=HalfRead)
+    assert bench.source.opened == openings
+    numbers = bench.row.numbers
+    assert (numbers["received"], numbers["lost"]) == (1 + openings, openings)
+    assert bench.row.read_facts()["lost"] == {"incomplete": openings}
+
+
 def test_a_successor_keeps_the_reasons_of_what_was_lost(bench):
     bench.produce([sample(1)], make=LossySource)
     bench.produce([sample(2)])
