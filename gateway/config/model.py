@@ -66,7 +66,7 @@ class GatewayConfig(Section, frozen=True, kw_only=True):
 
     name: Name = "gateway"
     ring_capacity: Annotated[int, Meta(ge=64, le=1 << 24)] = 1 << 15
-    latency: Duration = Duration(16 * NS_PER_MS)
+    latency: Duration = Duration(17 * NS_PER_MS)
 
     def __post_init__(self) -> None:
         if self.latency > NS_PER_S:

@@ -173,7 +173,7 @@ def test_every_key_arrives_in_its_struct(folder):
 
 def test_what_is_not_given_has_its_default(folder):
     config = load(folder, '[[source]]\nname = "can0"\ntype = "can"\nchannel = "can0"\n')
-    assert config.gateway == GatewayConfig(name="gateway", ring_capacity=32768, latency=16_000_000)
+    assert config.gateway == GatewayConfig(name="gateway", ring_capacity=32768, latency=17_000_000)
     assert config.analyzers.count == 1
     assert config.alarms.journal is None
     assert config.source == (CanConfig(name="can0", channel="can0", interface="socketcan"),)
