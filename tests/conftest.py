@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import signal
 import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,6 +31,12 @@ settings.register_profile(
     "any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
+
+# Tests send these to what they start. A shell has what it starts in the background ignore the one,
+# and nohup the other, and whoever is started by that inherits it.
+for _number, _usual in (signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
 
 LONG_NS = 60 * NS_PER_S
 """Never waited for in full but by a test that fails."""

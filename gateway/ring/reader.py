@@ -141,6 +141,9 @@ class Reader:
         effect while there are records that were not taken. Producers go on asking what stirs this
         reader until `stay_awake`.
 
+        Who wakes it does so before there is anything to see, so that no kill in between leaves it
+        asleep: what follows should wait a moment, as `peek` does with a timeout.
+
         Raises:
             RingEvicted: As for `peek`.
         """

@@ -41,7 +41,8 @@ class Sleeper:
             self._awake.set()
             try:
                 while True:
-                    self.records += reader.get(timeout_ns=0).records["n"].tolist()
+                    # Not 0: it may wake before what wakes it can be seen, but under the guard.
+                    self.records += reader.get(timeout_ns=1).records["n"].tolist()
             except (RingTimeout, RingClosed, RingEvicted) as end:
                 self.end = type(end)
 
