@@ -103,6 +103,12 @@ def test_rate_above_five_per_second(heard, keys, story, reported):
     assert heard(story, rate_above=5, **keys) == reported
 
 
+def test_of_one_stamp_in_two_batches_the_first_sample_stands_for_both(rule, samples):
+    engine = Engine([rule(rate_above=5)])
+    events = [engine.feed(samples(batch)) for batch in ("0:0", "0:4", "1:6")]
+    assert [alarms["rate"].tolist() for alarms in events] == [[], [], [6.0]]
+
+
 def test_an_event_carries_the_value_and_for_a_rate_rule_the_rate(rule, samples):
     rules = [rule(index=0, above=80), rule(index=1, rate_above=5)]
     level, rate = Engine(rules).feed(samples("1:70 3:90"))
