@@ -81,7 +81,7 @@ class Writer:
         return self._words[self._published_at]
 
     def put(
-        self, records: NDArray[np.void], timeout_ns: int | None = None, *, wake: bool = True
+        self, records: NDArray[np.void], timeout_ns: int | None = None, wake: bool = True
     ) -> int:
         """Publish *records*, waiting for lossless readers to make room.
 
@@ -107,7 +107,7 @@ class Writer:
         head = self._words[self._published_at]
         if head + count > self._limit or (head & self._mask) + count > self._capacity:
             return self._put_in_pieces(records, timeout_ns, wake=wake)
-        self._publish(records, head, count, wake=wake)
+        self._publish(records, head, count, wake)
         return count
 
     def wake_readers(self) -> None:
@@ -122,7 +122,7 @@ class Writer:
             what = f"{records.ndim} dimensions of {records.dtype}"
             raise ValueError(f"got {what}, expected one dimension of {self._dtype}")
 
-    def _publish(self, records: NDArray[np.void], head: int, count: int, *, wake: bool) -> None:
+    def _publish(self, records: NDArray[np.void], head: int, count: int, wake: bool) -> None:
         """Publish *count* records from position *head* on; the slots are free and in one piece."""
         if self._lapping:
             # Lossy readers copy under the guard. From here on they leave these slots alone, also
@@ -175,7 +175,7 @@ class Writer:
                     self._wait_for_room(head, deadline)
                 room = min(self._limit - head, self._capacity - (head & self._mask))
                 piece = records[done : done + room]
-                self._publish(piece, head, len(piece), wake=wake)
+                self._publish(piece, head, len(piece), wake)
                 done += len(piece)
         except (RingTimeout, RingClosed) as error:
             error.published = done
